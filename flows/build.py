@@ -1,0 +1,66 @@
+"""The flow behind `prefect deployment run build-domain-model --field NAME`.
+
+No `from __future__ import annotations` here: Prefect reads the real types to check parameters.
+"""
+
+from typing import Annotated, Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from flows.chain import STEPS, FieldRun, Step, open_run, run_step
+from harvest.store import FieldsmithError, hold
+
+NAME = "build-domain-model"
+
+
+@task(name="step", cache_policy=NO_CACHE, persist_result=False)
+def _step(run: FieldRun, step: Step) -> "bool | State[Any]":
+    """A stop that a person can act on is a failed state with one sentence, not a traceback."""
+    try:
+        return run_step(run, step)
+    except FieldsmithError as error:
+        return Failed(message=str(error))
+
+
+@flow(name=NAME)
+def build_domain_model(
+    field: Annotated[
+        str,
+        Field(
+            title="Field",
+            description="Name of a YAML file in fields/ or examples/ (without .yaml), or a path to one",
+            min_length=1,
+            examples=["demo", "accelerators"],
+        ),
+    ],
+    max_papers: Annotated[int | None, Field(title="Papers at most", description="At most so many papers over all sources", ge=1)] = None,
+    seed: Annotated[int | None, Field(title="Seed", description="Seed of splits, exams and training, in place of the YAML's")] = None,
+    refresh: Annotated[bool, Field(title="Refresh", description="Ask remote sources again for new papers")] = False,
+    publish: Annotated[bool, Field(title="Publish", description="Show the results in Prefect as artifacts")] = True,
+) -> Any:
+    """Build a domain model from the literature of one field, with proof of what it learnt."""
+    try:
+        run = open_run(field, max_papers=max_papers, seed=seed, refresh=refresh)
+        with hold(run.run, f"the run folder of field {run.name}"):
+            return _all_steps(run, publish)
+    except FieldsmithError as error:
+        return Failed(message=str(error))
+
+
+def _all_steps(run: FieldRun, publish: bool) -> "State[Any]":
+    worked = False
+    for step in STEPS:
+        state = _step.with_options(name=step.name)(run, step, return_state=True)
+        if not state.is_completed():
+            return Failed(message=f"{step.name}: {state.message}")
+        worked = bool(state.result()) or worked
+    if publish:
+        from flows.artifacts import publish_artifacts
+
+        publish_artifacts(run)
+    done = "built" if worked else "all is done already: nothing has changed since the last run"
+    return Completed(message=f"{run.name}: {done}; see: fieldsmith status {run.name}")

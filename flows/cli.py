@@ -1,0 +1,148 @@
+"""`fieldsmith`: the same chain without a Prefect server, and the questions one asks of a finished run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from harvest.store import FieldsmithError, UsageError
+
+STAGES = {
+    "harvest": ("harvest",),
+    "qagen": ("split", "generate", "dataset"),
+    "train": ("train",),
+    "evaluate": ("evaluate", "report"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns its exit code: 0 done, 1 could not be done, 2 asked for wrongly."""
+    options = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    for package in ("harvest", "qagen", "train", "flows"):
+        logging.getLogger(package).setLevel(logging.INFO)
+    try:
+        return int(options.do(options))
+    except FieldsmithError as error:
+        print(f"fieldsmith {options.command}: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped; run the same command again to go on from here", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="fieldsmith", description="From the literature of a field to a domain model, with proof.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _chain_commands(commands)
+    for name, about, do in (
+        ("check", "check a field's YAML", _check),
+        ("status", "say what a field's run has come to", _status),
+        ("init", "write a new field's YAML", _init),
+    ):
+        command = commands.add_parser(name, help=about, description=about)
+        command.add_argument("field", metavar="FIELD")
+        command.set_defaults(do=do)
+    ask = commands.add_parser("ask", help="ask base and tuned model the same question")
+    ask.add_argument("field", metavar="FIELD")
+    ask.add_argument("question", metavar="QUESTION")
+    ask.set_defaults(do=_ask)
+    up = commands.add_parser("up", help="wait for runs of build-domain-model, or deploy it to a work pool")
+    up.add_argument("--work-pool", metavar="NAME", help="deploy to this Prefect work pool in place of serving here")
+    up.add_argument("--yes", action="store_true", help="switch Prefect's plug-ins on in the profile without asking")
+    up.set_defaults(do=_up)
+    return parser
+
+
+def _chain_commands(commands: Any) -> None:
+    for name, about in (
+        ("run", "build a field's model in this process, without Prefect"),
+        ("harvest", "only gather and read papers"),
+        ("qagen", "only write pairs, exams and training data"),
+        ("train", "only train"),
+        ("evaluate", "only examine and report"),
+    ):
+        command = commands.add_parser(name, help=about, description=about)
+        command.add_argument("field", metavar="FIELD", help="a YAML file's name in fields/ or examples/, or a path")
+        command.add_argument("--max-papers", type=int, metavar="N", help="at most so many papers over all sources")
+        command.add_argument("--seed", type=int, metavar="N", help="in place of the YAML's")
+        command.add_argument("--refresh", action="store_true", help="ask remote sources again for new papers")
+        command.set_defaults(do=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from flows.chain import STEPS, open_run, run_chain
+
+    run = open_run(options.field, max_papers=options.max_papers, seed=options.seed, refresh=options.refresh)
+    wanted = STAGES.get(options.command)
+    worked = run_chain(run, tuple(step for step in STEPS if wanted is None or step.name in wanted))
+    if not worked:
+        print("all is done already: nothing has changed since the last run")
+    if wanted is None:
+        _show(options.field)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from flows.config import load_field
+
+    field = load_field(options.field)
+    print(f"{field.path} is a valid field; its files go to {field.run}")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from flows.chain import describe, open_run
+    from harvest.store import read_manifest
+
+    run = open_run(options.field)
+    for name, record in read_manifest(run.run).items():
+        print(f"{name:<10}{describe(record.counts)}")
+    print()
+    _show(options.field)
+    return 0
+
+
+def _show(field: str) -> None:
+    from flows.chain import open_run
+    from flows.findings import findings
+    from flows.terminal import summary
+
+    print(summary(findings(open_run(field))))
+
+
+def _init(options: argparse.Namespace) -> int:
+    from flows.starter import write_starter
+
+    path = write_starter(options.field, Path.cwd())
+    print(f"wrote {path}; edit it, then: prefect deployment run build-domain-model --field {path.stem}")
+    return 0
+
+
+def _ask(options: argparse.Namespace) -> int:
+    from flows.chain import newest_model, open_run, plan
+    from flows.child import run_train
+
+    if not options.question.strip():
+        raise UsageError("the question is empty")
+    run = open_run(options.field)
+    out = newest_model(run)
+    run_train(plan(run, "answer", out, questions=[options.question]), out)
+    [answer] = json.loads((out / "answers.json").read_text(encoding="utf-8"))
+    print(f"base   {answer['base']}\ntuned  {answer['tuned']}")
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    from flows.up import up
+
+    return up(pool=options.work_pool, root=Path.cwd(), yes=options.yes)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""What a finished run found, gathered from its files: the one view that report, artifacts and terminal share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.chain import FieldRun, newest_model
+from flows.samples import Sample
+from harvest.records import Document, Rejection
+from harvest.store import FieldsmithError, StageRecord, fingerprint, load, load_lines, read_manifest, safe_name
+from qagen.records import Example, QAPair
+
+EXAM_TITLES = {
+    "expert": "expert exam, all of it",
+    "expert_trained": "expert exam, trained documents",
+    "expert_held_out": "expert exam, held-out documents",
+    "seen": "generated, trained documents",
+    "unseen": "generated, held-out documents",
+}
+HEADLINE = ("expert_trained", "seen", "expert")
+SHOWN_PAIRS = 10
+CONTEXT = 220
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """A gain with its 95 % interval; positive means that the tuned model is better."""
+
+    value: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """What the interval allows one to say."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "no difference shown"
+
+
+@dataclass(frozen=True, slots=True)
+class Exam:
+    """One exam's line in the table; accuracies are None where an exam has no options."""
+
+    name: str
+    title: str
+    n: int
+    base_nll: float
+    tuned_nll: float
+    nll: Gain
+    base_accuracy: float | None
+    tuned_accuracy: float | None
+    accuracy: Gain | None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPair:
+    """A pair with the text around its evidence, cut into before, sentence and after."""
+
+    pair: QAPair
+    title: str
+    before: str
+    sentence: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything that report and terminal say about a finished run."""
+
+    run: FieldRun
+    model: Path
+    stages: Mapping[str, StageRecord]
+    exams: tuple[Exam, ...]
+    losses: Mapping[str, tuple[tuple[float, float], ...]]
+    backend: str
+    backend_reason: str
+    rejections: Mapping[str, Mapping[str, int]]
+    pairs: tuple[ShownPair, ...]
+    samples: tuple[Sample, ...]
+    cost: Mapping[str, float]
+
+    @property
+    def adapter(self) -> Path:
+        """The LoRA adapter's folder."""
+        return self.model / "adapter"
+
+    @property
+    def report(self) -> Path:
+        """The HTML report."""
+        return self.model / "report.html"
+
+    @property
+    def headline(self) -> str:
+        """The first sentence of every report: what was shown, or that nothing was."""
+        exam = next((exam for name in HEADLINE for exam in self.exams if exam.name == name), None)
+        if exam is None:
+            return "No exam was held, so nothing is shown about what this model knows."
+        return f"{_judge(exam.nll)} on {exam.n} questions ({exam.title}): {_likelihood(exam.nll)}{_choices(exam)}."
+
+
+def findings(run: FieldRun) -> Findings:
+    """Gather a finished run's findings; raises `FieldsmithError` where no model was built yet."""
+    model = newest_model(run)
+    if not (model / "metrics.json").exists():
+        raise FieldsmithError(f"the model of field {run.name} was not examined yet; go on with: fieldsmith run {run.name}")
+    training = load(model / "training.json", dict[str, Any])
+    stages = read_manifest(run.run)
+    return Findings(
+        run=run,
+        model=model,
+        stages=stages,
+        exams=tuple(_exams(load(model / "metrics.json", dict[str, Any]))),
+        losses={name: tuple((float(x), float(y)) for x, y in points) for name, points in training["losses"].items()},
+        backend=training["backend"],
+        backend_reason=training["backend_reason"],
+        rejections=_rejections(run.run),
+        pairs=tuple(_shown_pairs(run)),
+        samples=tuple(load(model / "samples.json", list[Sample])),
+        cost=_cost(stages),
+    )
+
+
+def cost_line(cost: Mapping[str, float]) -> str:
+    """Cost as a person reads it."""
+    calls, money = cost.get("calls", 0), cost.get("money", 0)
+    tokens = cost.get("input_tokens", 0) + cost.get("output_tokens", 0)
+    return f"{calls:.0f} teacher calls, {tokens:,.0f} tokens, {money:.2f} in the price's currency"
+
+
+def _judge(gain: Gain) -> str:
+    return {
+        "better": "The tuned model knows more than its base",
+        "worse": "The tuned model is worse than its base",
+        "no difference shown": "No gain is shown",
+    }[gain.verdict]
+
+
+def _likelihood(gain: Gain) -> str:
+    return f"likelihood {gain.value:+.2f} nats per answer token [{gain.low:+.2f}, {gain.high:+.2f}]"
+
+
+def _choices(exam: Exam) -> str:
+    if exam.accuracy is None or exam.base_accuracy is None or exam.tuned_accuracy is None:
+        return ""
+    gain = exam.accuracy
+    return f"; choices {exam.base_accuracy:.0%} -> {exam.tuned_accuracy:.0%} [{gain.low:+.0%}, {gain.high:+.0%}]"
+
+
+def _exams(metrics: Mapping[str, Any]) -> Iterator[Exam]:
+    order = {name: place for place, name in enumerate(EXAM_TITLES)}
+    for name, exam in sorted(metrics["exams"].items(), key=lambda item: (order.get(item[0], len(order)), item[0])):
+        if exam["n"]:
+            accuracy = exam["gain"]["accuracy"]
+            yield Exam(
+                name=name,
+                title=EXAM_TITLES.get(name, name),
+                n=exam["n"],
+                base_nll=exam["base"]["nll"],
+                tuned_nll=exam["tuned"]["nll"],
+                nll=_gain(exam["gain"]["nll"]),
+                base_accuracy=exam["base"]["accuracy"],
+                tuned_accuracy=exam["tuned"]["accuracy"],
+                accuracy=_gain(accuracy) if accuracy else None,
+            )
+
+
+def _gain(estimate: Mapping[str, Any]) -> Gain:
+    return Gain(estimate["value"], *estimate["ci95"])
+
+
+def _rejections(run: Path) -> dict[str, dict[str, int]]:
+    """Per stage, how many were refused for which reason, most frequent first."""
+    counted = {}
+    for folder in sorted((run / "rejected").glob("*/")):
+        reasons = Counter(refused.reason for path in folder.glob("*.jsonl") for refused in load_lines(path, Rejection))
+        counted[folder.name] = dict(reasons.most_common())
+    return counted
+
+
+def _shown_pairs(run: FieldRun) -> Iterator[ShownPair]:
+    """Ten training pairs, drawn by hash: what a distrustful reader would check by hand."""
+    train = run.dataset / "train.jsonl"
+    examples = load_lines(train, Example) if train.exists() else iter(())
+    drawn = sorted(examples, key=lambda example: fingerprint(run.config.seed, example.pair_id))[:SHOWN_PAIRS]
+    for example in drawn:
+        name = safe_name(example.document_id)
+        pair = next(pair for pair in load_lines(run.run / "pairs" / f"{name}.jsonl", QAPair) if pair.id == example.pair_id)
+        document = load(run.run / "documents" / f"{name}.json", Document)
+        start, end = pair.evidence[0].start, pair.evidence[0].end
+        text = document.text
+        yield ShownPair(pair, document.paper.title, text[max(0, start - CONTEXT) : start], text[start:end], text[end : end + CONTEXT])
+
+
+def _cost(stages: Mapping[str, StageRecord]) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for record in stages.values():
+        for name, value in record.cost.items():
+            total[name] = total.get(name, 0.0) + value
+    return total

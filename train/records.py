@@ -1,0 +1,50 @@
+"""The nouns of train: an exam's question, what a model scored on it, and what was trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ExamItem:
+    """A question with an open answer and, if it is a choice, options (`options[correct] == answer`)."""
+
+    id: str
+    question: str
+    answer: str
+    options: tuple[str, ...] = ()
+    correct: int | None = None
+    document_id: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EvalResult:
+    """One model on one question: `nll` in nats per answer token; `choice` the index of the likeliest option."""
+
+    item_id: str
+    nll: float
+    choice: int | None
+    correct: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A value with its 95 % interval (paired bootstrap); for gains, positive means better."""
+
+    value: float
+    ci95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """What a training run left behind: `adapter` and `base` are folders, losses are per logged step."""
+
+    adapter: str
+    base: str
+    backend: str
+    backend_reason: str
+    losses: Mapping[str, tuple[tuple[int, float], ...]]
+    counts: Mapping[str, int]
+    versions: Mapping[str, str]
