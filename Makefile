@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY := PASSIVE
 export DO_NOT_TRACK := 1
 
-.PHONY: setup demo test check fix bench clean
+.PHONY: setup demo test check fix schema clean
 
 setup: .venv/ready
 
@@ -34,3 +34,6 @@ fix: setup
 
 clean:
 	rm -rf .venv runs
+
+schema: setup
+	$(BIN)/python -c "from pathlib import Path; from flows.starter import field_schema; Path('examples/field.schema.json').write_text(field_schema())"

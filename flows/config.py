@@ -132,7 +132,9 @@ def _absolute(config: FieldConfig, folder: Path) -> FieldConfig:
 
 
 def _explain(error: ValidationError, node: yaml.Node | None, path: Path) -> str:
-    first = error.errors()[0]
+    errors = error.errors()
+    # A misspelt key is also a missing one; the misspelling is the one to name.
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     keys = tuple(first["loc"])
     line = _line_of(node, keys)
     where = f"{path}, line {line}, {'.'.join(map(str, keys)) or 'top'}"
