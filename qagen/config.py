@@ -66,9 +66,15 @@ class SplitConfig(_Settings):
     assign: dict[Literal["validation", "unseen"], tuple[str, ...]] = Field(default_factory=dict)
     near_copy: float = Field(default=0.5, gt=0, le=1, description="Jaccard similarity of word 5-grams from which two documents are one")
 
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> Self:
+        if self.validation + self.unseen >= 1:
+            raise ValueError("validation and unseen together must be below 1: the rest is trained on")
+        return self
+
 
 class ExamConfig(_Settings):
-    """How many questions each generated exam holds, and the lab's own exam."""
+    """How many questions each generated exam holds (`seen`: at most a quarter of the trained documents' pairs), and the lab's own."""
 
     seen: int = Field(default=60, ge=0)
     unseen: int = Field(default=60, ge=0)

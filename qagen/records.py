@@ -80,18 +80,19 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class ExamQuestion:
-    """A line of `exams/<name>.jsonl`: an open answer and the options of a choice (`options[correct] == answer`).
+    """A line of `exams/<name>.jsonl`: an open answer and, if it is a choice too, options (`options[correct] == answer`).
 
-    `evidence` is the source sentence in words; `document_id` is empty where an expert named no document.
+    `evidence` is the source sentence in words; `document_id` is empty where an expert named no document. Without options
+    (`correct` None) the question is asked openly only.
     """
 
     id: str
     document_id: str
     question: str
     answer: str
-    options: tuple[str, ...]
-    correct: int
-    evidence: str
+    options: tuple[str, ...] = ()
+    correct: int | None = None
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Is a pair true, whole and understandable? Rules that need no model."""

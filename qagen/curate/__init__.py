@@ -1,0 +1,1 @@
+"""From pairs to a dataset: copies, split, exams, decontamination, files."""

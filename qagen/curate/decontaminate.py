@@ -1,0 +1,183 @@
+"""Nothing that an exam asks is trained on, and no text of a held-out document.
+
+The rules lean to safety: what only might be the exam's question goes. The leak check reads what is on disk and believes
+nothing of how it came there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from harvest.records import Document, Rejection
+from harvest.store import FieldsmithError, load_lines
+from qagen.curate.exams import verify_seal
+from qagen.curate.guards import contradict
+from qagen.curate.likeness import Neighbours, read, same_answer
+from qagen.curate.words import grams, words
+from qagen.records import Example, ExamQuestion, Part, Passage, QAPair, SplitEntry
+
+_SAFETY: Final = 0.1  # an exam question is recognised this much earlier than a duplicate
+_SAME_ANSWER: Final = 0.1  # and this much earlier again when the answer is the same
+_SAME_QUESTION: Final = 0.95  # from here on it is the same question, whatever is answered
+_ENOUGH_GRAMS: Final = 12
+Check = Callable[[str, str], tuple[ExamQuestion, float] | None]
+
+
+def exam_check(questions: Sequence[ExamQuestion], threshold: float) -> Check:
+    """A function that tells, of a question and its answer, which exam question it is near to and by how much, if any.
+
+    `threshold` is the one of `deduplicate`. The guards are lenient: numbers, names or opposites must exclude each other
+    on both sides to make two questions different.
+    """
+    readings = [(read(item.question), read(item.answer)) for item in questions]
+    lowest = max(0.05, threshold - _SAFETY - _SAME_ANSWER)
+    neighbours = Neighbours([question.content for question, _ in readings], lowest)
+
+    def check(question: str, answer: str) -> tuple[ExamQuestion, float] | None:
+        asked, answered = read(question), read(answer)
+        for number, score in sorted(neighbours.of(asked.content), key=lambda found: (-found[1], found[0])):
+            exam_question, exam_answer = readings[number]
+            if contradict(asked.marks, exam_question.marks):
+                continue
+            if score >= _SAME_QUESTION or same_answer(answered, exam_answer):
+                return questions[number], score
+            if score >= lowest + _SAME_ANSWER and not contradict(answered.marks, exam_answer.marks):
+                return questions[number], score
+        return None
+
+    return check
+
+
+def decontaminate(
+    pairs: Iterable[QAPair],
+    exams: Mapping[str, Sequence[ExamQuestion]],
+    evidence: Callable[[QAPair], Sequence[str]],
+    *,
+    threshold: float,
+) -> tuple[list[QAPair], list[Rejection]]:
+    """The pairs that may be trained on, and the others as rejections of stage `decontaminate`.
+
+    Reasons: `exam-question` (a question of any exam, or near to one) and `exam-fact` (the sentence and the answer of a
+    question of the exam `seen`, asked in other words). `evidence` gives the source sentences of a pair in words.
+    """
+    questions = [(name, question) for name, held in sorted(exams.items()) for question in held]
+    check = exam_check([question for _, question in questions], threshold)
+    name_of = {id(question): name for name, question in questions}
+    facts = [(_flat(question.evidence), question) for question in exams.get("seen", ()) if question.evidence]
+    kept, rejected = [], []
+    for pair in pairs:
+        if near := check(pair.question, pair.answer):
+            detail = f"near question {near[0].id} of the exam {name_of[id(near[0])]}"
+            rejected.append(Rejection(pair.id, "decontaminate", "exam-question", detail, near[1]))
+        elif same := _same_fact(pair, evidence(pair), facts):
+            detail = f"rests on the sentence of question {same.id} of the exam seen, with its answer"
+            rejected.append(Rejection(pair.id, "decontaminate", "exam-fact", detail))
+        else:
+            kept.append(pair)
+    return kept, rejected
+
+
+def _same_fact(pair: QAPair, evidence: Sequence[str], facts: Sequence[tuple[str, ExamQuestion]]) -> ExamQuestion | None:
+    quotes = [_flat(quote) for quote in evidence if quote]
+    for fact, question in facts:
+        if any(quote in fact or fact in quote for quote in quotes) and same_answer(read(pair.answer), read(question.answer)):
+            return question
+    return None
+
+
+def _flat(text: str) -> str:
+    return f" {' '.join(words(text))} "
+
+
+# ---- text of held-out documents
+
+
+def held_out_grams(documents: Iterable[Document]) -> npt.NDArray[np.uint32]:
+    """The word 5-grams of held-out documents, sorted and distinct."""
+    return np.unique(np.concatenate([np.array([], dtype=np.uint32), *(grams(document.text) for document in documents)]))
+
+
+def is_held_out_text(text: str, held_out: npt.NDArray[np.uint32], near_copy: float) -> bool:
+    """Whether a passage is mostly text of held-out documents, such as a paragraph that a laboratory puts in every report."""
+    own = grams(re.sub(r"^.*\n", "", text, count=1))
+    return len(own) >= _ENOUGH_GRAMS and len(np.intersect1d(own, held_out, assume_unique=True)) >= near_copy * len(own)
+
+
+# ---- the last look
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """Something that is trained on and must not be: which file and line, and why."""
+
+    file: str
+    line: int
+    why: str
+
+
+def assert_no_leaks(dataset: Path, documents: Iterable[Document], *, threshold: float, near_copy: float) -> None:
+    """Read what is on disk under `dataset` and raise `FieldsmithError` naming the first leak and their number.
+
+    A leak is: a training line or passage of a document that is not in part train (validation lines: not in part
+    validation); a training or validation line that asks an exam's question; a passage that is mostly text of a held-out
+    document. `documents` are those held out. Exams that are changed or not sealed raise as well.
+    """
+    seals = verify_seal(dataset / "exams")
+    exposed = _exposed(list(load_lines(dataset / "split.jsonl", SplitEntry)))
+    questions = [question for name in seals for question in load_lines(dataset / "exams" / f"{name}.jsonl", ExamQuestion)]
+    check = exam_check(questions, threshold)
+    leaks = [
+        *_example_leaks(dataset / "train.jsonl", "train", exposed, check),
+        *_example_leaks(dataset / "validation.jsonl", "validation", exposed, check),
+        *_passage_leaks(
+            dataset / "corpus.jsonl", exposed, partial(is_held_out_text, held_out=held_out_grams(documents), near_copy=near_copy)
+        ),
+    ]
+    if leaks:
+        first = leaks[0]
+        raise FieldsmithError(
+            f"the dataset leaks into its exams in {len(leaks)} lines, first {dataset / first.file}, line {first.line}: {first.why}; "
+            "nothing is trained on it; run the split and the dataset again"
+        )
+
+
+def _example_leaks(path: Path, part: Part, exposed: Mapping[str, set[Part]], check: Check) -> Iterator[Leak]:
+    for number, example in enumerate(load_lines(path, Example) if path.exists() else (), 1):
+        if why := _misplaced(example.document_id, part, exposed):
+            yield Leak(path.name, number, why)
+        question = "\n".join(message.content for message in example.messages if message.role == "user")
+        answer = "\n".join(message.content for message in example.messages if message.role == "assistant")
+        if near := check(question, answer):
+            yield Leak(path.name, number, f"it asks the question {near[0].id} of an exam")
+
+
+def _passage_leaks(path: Path, exposed: Mapping[str, set[Part]], is_held_out: Callable[[str], bool]) -> Iterator[Leak]:
+    for number, passage in enumerate(load_lines(path, Passage) if path.exists() else (), 1):
+        if why := _misplaced(passage.document_id, "train", exposed):
+            yield Leak(path.name, number, why)
+        elif is_held_out(passage.text):
+            yield Leak(path.name, number, "its text is that of a held-out document")
+
+
+def _exposed(split: Sequence[SplitEntry]) -> dict[str, set[Part]]:
+    """The parts in which a document or a copy of it stands."""
+    parts: dict[str, set[Part]] = defaultdict(set)
+    for entry in split:
+        parts[entry.cluster].add(entry.part)
+    return {entry.document_id: parts[entry.cluster] for entry in split}
+
+
+def _misplaced(document: str, part: Part, exposed: Mapping[str, set[Part]]) -> str | None:
+    if document not in exposed:
+        return f"the document {document} is in no part of the split"
+    others = sorted(exposed[document] - {part})
+    return f"the document {document} or a copy of it is in part {', '.join(others)}" if others else None

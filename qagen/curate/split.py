@@ -1,0 +1,126 @@
+"""Which documents are trained on, which choose the checkpoint, and which only the exam sees: decided before any question.
+
+A cluster of near-copies is never divided. What a lab assigns by name wins; otherwise a seeded hash of the cluster decides,
+and what was once decided stays when documents are added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Final
+
+from rapidfuzz import process
+
+from harvest.records import Document
+from harvest.store import UsageError
+from qagen.config import SplitConfig
+from qagen.curate.twins import clusters, sketch
+from qagen.records import Part, SplitEntry
+
+_FEW: Final = 4  # from so many clusters on, a share above 0 gets at least one
+_log = logging.getLogger(__name__)
+
+
+def split_documents(
+    documents: Iterable[Document], config: SplitConfig, *, seed: int, previous: Iterable[SplitEntry] = ()
+) -> list[SplitEntry]:
+    """Cluster the documents and give every cluster a part; entries in the order of the ids.
+
+    `previous` is the split of an earlier run with the same settings: its parts are kept. Where a new document shows two
+    decided clusters to be one, they go to the part that has seen most (train, validation, unseen), because what was
+    once trained on can no longer be an exam. Raises `UsageError` where `assign` names nothing or contradicts itself.
+    """
+    sketches = sorted((sketch(document) for document in documents), key=lambda item: item.id)
+    cluster_of = clusters(sketches, config.near_copy)
+    members = _members(cluster_of)
+    fixed = _kept(members, {entry.document_id: entry.part for entry in previous}) | _assigned(cluster_of, config)
+    parts = fixed | _drawn(members.keys() - fixed.keys(), fixed, config, seed)
+    return [SplitEntry(document, cluster, parts[cluster]) for document, cluster in sorted(cluster_of.items())]
+
+
+def nearest(name: str, names: Iterable[str], count: int = 3) -> str:
+    """The ids most like `name`, for a sentence that says what would have been right."""
+    return ", ".join(str(match[0]) for match in process.extract(name, sorted(names), limit=count)) or "none, for there are no documents"
+
+
+def draw(seed: int, *names: str) -> float:
+    """A number in [0, 1) that depends on seed and names alone: the same on every machine, in every order."""
+    digest = hashlib.sha256("\0".join((str(seed), *names)).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:7], "big") / 2**56
+
+
+def _members(cluster_of: Mapping[str, str]) -> dict[str, list[str]]:
+    members = defaultdict(list)
+    for document, cluster in cluster_of.items():
+        members[cluster].append(document)
+    return dict(members)
+
+
+def _kept(members: Mapping[str, list[str]], previous: Mapping[str, Part]) -> dict[str, Part]:
+    kept: dict[str, Part] = {}
+    for cluster, documents in members.items():
+        before = {previous[document] for document in documents if document in previous}
+        if before:
+            kept[cluster] = next(part for part in _by_exposure() if part in before)
+        if len(before) > 1:
+            _log.warning("split: the copies of %s were in %s; all go to %s now", cluster, " and ".join(sorted(before)), kept[cluster])
+    return kept
+
+
+def _by_exposure() -> tuple[Part, ...]:
+    return ("train", "validation", "unseen")
+
+
+def _assigned(cluster_of: Mapping[str, str], config: SplitConfig) -> dict[str, Part]:
+    chosen: dict[str, tuple[Part, str]] = {}
+    for part, patterns in sorted(config.assign.items()):
+        for document in sorted(document for pattern in patterns for document in _matching(pattern, part, cluster_of.keys())):
+            other, by = chosen.setdefault(cluster_of[document], (part, document))
+            if other != part:
+                raise UsageError(
+                    f"split.assign pulls copies of one work apart: {by} goes to {other}, {document} to {part}; assign both to one part"
+                )
+    return {cluster: part for cluster, (part, _) in chosen.items()}
+
+
+def _matching(pattern: str, part: str, documents: Collection[str]) -> list[str]:
+    found = [document for document in documents if document == pattern or fnmatchcase(document, pattern)]
+    if not found:
+        like = nearest(pattern, documents)
+        raise UsageError(f"split.assign.{part} names {pattern!r}, which is no document of this run; the nearest are {like}")
+    return found
+
+
+def _drawn(free: Collection[str], fixed: Mapping[str, Part], config: SplitConfig, seed: int) -> dict[str, Part]:
+    shares: dict[Part, float] = {"unseen": config.unseen, "validation": config.validation}
+    shares = {part: share for part, share in shares.items() if part not in config.assign}
+    order = sorted(free, key=lambda cluster: (draw(seed, cluster), cluster))
+    parts = {cluster: _part_at(draw(seed, cluster), shares) for cluster in order}
+    if len(free) + len(fixed) >= _FEW:
+        _fill_empty(parts, fixed, [part for part, share in shares.items() if share > 0])
+    if (parts or fixed) and "train" not in (*parts.values(), *fixed.values()):
+        if not parts:
+            raise UsageError("every document is assigned to validation or unseen, so that none is left to train on; assign fewer")
+        parts[order[-1]] = "train"
+    return parts
+
+
+def _part_at(place: float, shares: Mapping[Part, float]) -> Part:
+    edge = 0.0
+    for part, share in shares.items():
+        edge += share
+        if place < edge:
+            return part
+    return "train"
+
+
+def _fill_empty(parts: dict[str, Part], fixed: Mapping[str, Part], wanted: Iterable[Part]) -> None:
+    for part in wanted:
+        spare = [cluster for cluster in parts if parts[cluster] == "train"]
+        trained = len(spare) + sum(other == "train" for other in fixed.values())
+        if part not in (*parts.values(), *fixed.values()) and spare and trained > 1:
+            parts[spare[0]] = part

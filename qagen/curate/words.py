@@ -1,0 +1,89 @@
+"""How texts are made comparable: words of any language, the words that carry the sense, and 5-grams.
+
+A Chinese character counts as a word, so that the same code compares English and Chinese, and texts that mix them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+
+from qagen.curate.lexicon import SCAFFOLDING, SCAFFOLDING_HAN
+
+HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff]")
+_LATEX_SPACE = re.compile(r"(?<=\d)\\[,;:!]\s?(?=\d{3}\b)")
+_LATEX_SIGNS = {r"\mu": "\u03bc", r"\times": "×", r"\cdot": "·", "{": "", "}": ""}
+_LATEX = re.compile(r"\\(?:[A-Za-z]+\*?|[,;:! ])|[$~]")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_WORD = re.compile(rf"[{HAN}]|\d+(?:\.\d+)?|(?:(?![{HAN}\d_])\w)+")
+_HAN_RUN = re.compile(rf"[{HAN}]+")
+
+_STOP_HAN = re.compile("|".join(SCAFFOLDING_HAN))
+
+
+def plain(text: str) -> str:
+    """The text with one form for each sign: NFKC, no invisible signs, no LaTeX commands, no thousands separators."""
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+", lambda match: "^" + match.group().translate(_SUPERSCRIPTS), text)
+    text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).replace("\u2212", "-").replace("\u2019", "'")
+    text = _LATEX_SPACE.sub("", text)
+    for written, sign in _LATEX_SIGNS.items():
+        text = text.replace(written, sign)
+    return _THOUSANDS.sub("", _LATEX.sub(" ", text))
+
+
+def words(text: str) -> list[str]:
+    """Words and numbers in lower case, each Chinese character a word; punctuation is not one."""
+    return _WORD.findall(plain(text).casefold())
+
+
+@lru_cache(maxsize=65536)
+def stem(word: str) -> str:
+    """An English word without its plural ending: enough to see `magnets` and `magnet` as one."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
+
+
+def content(text: str) -> frozenset[str]:
+    """What a question is about: stems of its words without the scaffolding, and pairs of Chinese characters.
+
+    A question made of nothing but scaffolding is compared by all its words.
+    """
+    flat = plain(text).casefold()
+    latin = {stem(word) for word in _WORD.findall(_HAN_RUN.sub(" ", flat)) if word not in SCAFFOLDING}
+    han = {gram for run in _HAN_RUN.findall(_STOP_HAN.sub(" ", flat)) for gram in _bigrams(run)}
+    return frozenset(latin | han) or frozenset(words(text))
+
+
+def _bigrams(run: str) -> list[str]:
+    return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
+
+
+def grams(text: str, n: int = 5) -> npt.NDArray[np.uint32]:
+    """Sorted distinct hashes (CRC-32) of the n-grams of `words(text)` that are prose; empty when there are none.
+
+    Prose holds two function words or Chinese characters among five words (an initial is no article).
+    What does not, such as the author list of a collaboration, is the same in papers that are not: by it, two different
+    papers of 100,000 characters reach 0.78. A text almost without prose (a table, a third language) is taken as it is.
+    """
+    found = words(text)
+    every = [found[i : i + n] for i in range(len(found) - n + 1)]
+    prose = [gram for gram in every if sum((word in SCAFFOLDING and len(word) > 1) or word[0] >= "\u3400" for word in gram) >= 2]
+    hashes = {crc32(" ".join(gram).encode()) for gram in (prose if 50 * len(prose) >= len(every) else every)}
+    return np.array(sorted(hashes), dtype=np.uint32)
+
+
+def containment(a: npt.NDArray[np.uint32], b: npt.NDArray[np.uint32]) -> float:
+    """The share of the smaller set that lies in the other (Broder 1997); 0 when one is empty."""
+    smaller = min(len(a), len(b))
+    return len(np.intersect1d(a, b, assume_unique=True)) / smaller if smaller else 0.0

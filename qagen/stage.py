@@ -1,0 +1,205 @@
+"""qagen from top to bottom: decide the split, have the pairs written, make the dataset.
+
+Each stage reads and writes files of a run, is skipped when nothing it depends on has changed and its outputs are as it
+left them, and records itself in the manifest as its last act. Stopped anywhere and run again, it ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from harvest import store
+from harvest.records import Document
+from harvest.store import FieldsmithError, StageRecord
+from qagen.config import QAGenConfig
+from qagen.curate.build import build
+from qagen.curate.exams import verify_seal
+from qagen.curate.split import split_documents
+from qagen.generate import GenerationSummary, generate_pairs, pairs_path
+from qagen.records import QAPair, SplitEntry
+
+_log = logging.getLogger(__name__)
+
+
+def split(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
+    """Write `dataset/split.jsonl`: which documents are trained on. Parts decided before stay while seed and settings do."""
+    started, path = monotonic(), run / "dataset" / "split.jsonl"
+    settings = {"seed": seed, "split": config.split.model_dump(mode="json")}
+    print_ = store.fingerprint(_code(), settings, _document_prints(run))
+    if done := _current(run, "split", print_, [path]):
+        return done
+    entries = split_documents(_documents(run), config.split, seed=seed, previous=_previous(run, settings, path))
+    if not entries:
+        raise FieldsmithError(f"there are no documents in {run / 'documents'} to make questions from; run harvest first")
+    store.save_lines(path, entries)
+    counts = {
+        "documents": _parts(entries),
+        "clusters": len({entry.cluster for entry in entries}),
+        "files": store.fingerprint(_prints([path])),
+    }
+    _log.info("split: %d documents in %d clusters: %s", len(entries), counts["clusters"], _say(_parts(entries)))
+    return _record(run, "split", StageRecord(print_, settings, counts, _versions(), seconds=monotonic() - started))
+
+
+def generate(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
+    """Have the teacher write the pairs of every document of the split; what it has answered is never asked again.
+
+    Raises `FieldsmithError` before a split exists, and where documents came or changed names after it.
+    """
+    started, names = monotonic(), [entry.document_id for entry in read_split(run)]
+    settings = config.model_dump(mode="json", include={"teacher", "method", "pairs_per_chunk", "chunk"})
+    print_ = store.fingerprint(_code(), seed, settings, _document_prints(run))
+    files = [pairs_path(run, name) for name in names]
+    if done := _current(run, "generate", print_, files):
+        return done
+    summary = generate_pairs(config, (read_document(run, name) for name in names), run, seed=seed)
+    counts: dict[str, Any] = {
+        "documents": summary.documents,
+        "unfinished": list(summary.unfinished),
+        "pairs": dict(summary.pairs),
+        "rejections": dict(summary.rejections),
+        # An unfinished document must be asked for again, so nothing is said to be there.
+        "files": "" if summary.unfinished else store.fingerprint(_prints(files)),
+    }
+    _log.info("generate: %d pairs; rejected: %s", sum(summary.pairs.values()), _say(summary.rejections))
+    if summary.unfinished:
+        _log.warning("generate: %d documents are unfinished and will be asked for again: %s", *_first_names(summary.unfinished))
+    return _record(run, "generate", StageRecord(print_, settings, counts, _versions(), _cost(summary), monotonic() - started))
+
+
+def build_dataset(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
+    """Make `dataset/` of the pairs: exams first, sealed, then what is trained on, then look for leaks in what was written.
+
+    Raises `FieldsmithError` where a sealed exam was changed, nothing is left to train on, or a leak is found; then
+    nothing to train on is left on disk.
+    """
+    started, folder = monotonic(), run / "dataset"
+    entries = read_split(run)
+    settings = _dataset_settings(config, seed)
+    pair_files = [path for entry in entries if (path := pairs_path(run, entry.document_id)).exists()]
+    print_ = store.fingerprint(_code(), settings, _prints([folder / "split.jsonl", *pair_files]), _document_prints(run))
+    if (folder / "exams" / "seal.json").exists():
+        verify_seal(folder / "exams")
+    if done := _current(run, "dataset", print_, list(_output_files(folder))):
+        return done
+    pairs = [pair for path in pair_files for pair in store.load_lines(path, QAPair)]
+    counts = build(config, run, entries, pairs, _reader(run), settings=settings, seed=seed)
+    counts["files"] = store.fingerprint(_prints(list(_output_files(folder))))
+    _log.info("dataset: %s; exams: %s", _say(counts["examples"]), _say(counts["exams"]))
+    return _record(run, "dataset", StageRecord(print_, settings, counts, _versions(), seconds=monotonic() - started))
+
+
+# ---- files of a run
+
+
+def read_split(run: Path) -> list[SplitEntry]:
+    """The split of a run; `FieldsmithError` where there is none, or it does not fit the documents."""
+    path = run / "dataset" / "split.jsonl"
+    if not path.exists():
+        raise FieldsmithError(f"{path} does not exist: which documents are held out is decided before any question; run the split first")
+    entries = list(store.load_lines(path, SplitEntry))
+    known = {f"{store.safe_name(entry.document_id)}.json" for entry in entries}
+    if odd := sorted(known ^ {file.name for file in _document_files(run)}):
+        raise FieldsmithError(f"{path} does not fit the documents ({odd[0]} and {len(odd) - 1} others differ); run the split again")
+    return entries
+
+
+def read_document(run: Path, document: str) -> Document:
+    """The document with this id."""
+    return store.load(run / "documents" / f"{store.safe_name(document)}.json", Document)
+
+
+def _reader(run: Path) -> Callable[[str], Document]:
+    return lru_cache(maxsize=64)(lambda document: read_document(run, document))
+
+
+def _document_files(run: Path) -> list[Path]:
+    return sorted(path for path in (run / "documents").glob("*.json") if not path.name.startswith("."))
+
+
+def _documents(run: Path) -> Iterator[Document]:
+    return (store.load(path, Document) for path in _document_files(run))
+
+
+def _output_files(folder: Path) -> Iterator[Path]:
+    names = ("train.jsonl", "validation.jsonl", "corpus.jsonl", "README.md", "exams/seal.json")
+    yield from (folder / name for name in names if (folder / name).exists())
+    yield from sorted((folder / "exams").glob("*.jsonl"))
+
+
+def _previous(run: Path, settings: Mapping[str, Any], path: Path) -> list[SplitEntry]:
+    record = store.read_manifest(run).get("split")
+    if record is None or store.fingerprint(record.config) != store.fingerprint(settings) or not path.exists():
+        return []
+    return list(store.load_lines(path, SplitEntry))
+
+
+# ---- what makes a stage current
+
+
+def _current(run: Path, stage: str, print_: str, outputs: Sequence[Path]) -> StageRecord | None:
+    """The stage's record, if it was made from these inputs and settings and its outputs are, to the byte, what it wrote."""
+    record = store.read_manifest(run).get(stage)
+    if record is None or record.fingerprint != print_ or not all(path.exists() for path in outputs):
+        return None
+    if record.counts.get("files") != store.fingerprint(_prints(outputs)):
+        return None
+    _log.info("%s: nothing has changed", stage)
+    return record
+
+
+def _prints(paths: Sequence[Path]) -> dict[str, str]:
+    return {f"{path.parent.name}/{path.name}": store.sha256_file(path) for path in paths}
+
+
+def _document_prints(run: Path) -> dict[str, str]:
+    return _prints(_document_files(run))
+
+
+@cache
+def _code() -> str:
+    """The rules themselves are an input: an upgrade or an edited prompt makes a stage look again (what it then finds done stays)."""
+    files = (path for path in Path(__file__).parent.rglob("*") if path.suffix in (".py", ".j2", ".toml"))
+    return store.fingerprint(_prints(sorted(files)))
+
+
+def _dataset_settings(config: QAGenConfig, seed: int) -> dict[str, Any]:
+    expert = config.exams.expert
+    return {
+        "seed": seed,
+        "near_duplicate": config.near_duplicate,
+        "split": config.split.model_dump(mode="json"),
+        "exams": config.exams.model_dump(mode="json", exclude={"expert"}),
+        "expert_exam": store.sha256_file(expert) if expert and expert.is_file() else None,
+    }
+
+
+def _record(run: Path, stage: str, record: StageRecord) -> StageRecord:
+    store.record_stage(run, stage, record)
+    return record
+
+
+def _versions() -> dict[str, str]:
+    return store.versions("fieldsmith", "numpy", "pydantic")
+
+
+def _cost(summary: GenerationSummary) -> dict[str, float]:
+    tokens = {"input_tokens": summary.input_tokens, "output_tokens": summary.output_tokens}
+    return {"calls_made": summary.calls_made, "calls_kept": summary.calls_kept, **tokens, "money": summary.cost}
+
+
+def _parts(entries: Sequence[SplitEntry]) -> dict[str, int]:
+    return {part: sum(entry.part == part for entry in entries) for part in ("train", "validation", "unseen")}
+
+
+def _say(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "none"
+
+
+def _first_names(names: Sequence[str]) -> tuple[int, str]:
+    return len(names), ", ".join(names[:5])
