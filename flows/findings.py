@@ -127,9 +127,9 @@ def findings(run: FieldRun) -> Findings:
 
 def cost_line(cost: Mapping[str, float]) -> str:
     """Cost as a person reads it."""
-    calls, money = cost.get("calls", 0), cost.get("money", 0)
+    made, kept, money = cost.get("calls_made", 0), cost.get("calls_kept", 0), cost.get("money", 0)
     tokens = cost.get("input_tokens", 0) + cost.get("output_tokens", 0)
-    return f"{calls:.0f} teacher calls, {tokens:,.0f} tokens, {money:.2f} in the price's currency"
+    return f"{money:.2f} at the teacher's price; {made + kept:,.0f} replies, {kept:,.0f} of them kept from before; {tokens:,.0f} tokens"
 
 
 def _judge(gain: Gain) -> str:

@@ -6,9 +6,9 @@ Exit codes: 0 the run completed; 1 it failed, crashed or was stopped; 2 the comm
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
-import threading
 from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
     from prefect.client.schemas.objects import FlowRun, State
     from prefect.client.schemas.responses import DeploymentResponse
-
-CANCEL_POLL_SECONDS = 5.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,18 +64,22 @@ def _launch(name: str, arguments: Sequence[str]) -> int:
     flow = load_flow(name)
     schema = flow.parameters.model_dump()
     if {"--help", "-h"} & set(arguments):
-        print(usage(name, schema, flow.fn.__doc__ or ""))
+        print(usage(name, schema, flow.description or ""))
         return 0
     request = read_options(arguments, schema)
     check_parameters(flow, request.parameters)
 
+    import httpx
     from prefect.client.orchestration import get_client
 
     from flows.server import ensure_server
 
-    ensure_server()
-    with get_client(sync_client=True) as client:
-        return _dispatch(client, flow, name, request)
+    url = ensure_server()
+    try:
+        with get_client(sync_client=True) as client:
+            return _dispatch(client, flow, name, request)
+    except httpx.HTTPError as error:
+        raise FieldsmithError(f"the Prefect server {url} did not do what it was asked to: {str(error).partition(chr(10))[0]}") from error
 
 
 def load_flow(name: str) -> Flow[..., Any]:
@@ -88,26 +90,29 @@ def load_flow(name: str) -> Flow[..., Any]:
 
 
 def check_parameters(flow: Flow[..., Any], parameters: dict[str, Any]) -> None:
-    """Refuse, before anything starts, what the flow itself would; the field's name is looked up.
+    """Refuse, before anything starts, what the flow itself would; the field's YAML is found and checked too.
 
     A path to a field is made absolute in place: the run may happen in another folder. Raises `UsageError`.
     """
     from prefect.exceptions import ParameterTypeError
 
-    from flows.config import SUFFIXES, find_field, known_fields
+    from flows.config import SUFFIXES, known_fields, load_field
 
     missing = [key for key in flow.parameters.required or () if key not in parameters]
     if missing:
         fields = f"; valid fields: {', '.join(known_fields()) or 'none found in fields/ or examples/ here'}" if "field" in missing else ""
         raise UsageError(f"--{missing[0].replace('_', '-')} is missing{fields}")
+    logging.disable(logging.ERROR)  # Prefect logs what it raises, in six lines
     try:
         flow.validate_parameters(parameters)
     except ParameterTypeError as error:
         raise UsageError(_one_sentence(error)) from error
+    finally:
+        logging.disable(logging.NOTSET)
     if "field" in parameters:
-        path = find_field(parameters["field"])
+        field = load_field(parameters["field"])
         if parameters["field"].endswith(SUFFIXES):
-            parameters["field"] = str(path)
+            parameters["field"] = str(field.path)
 
 
 def _one_sentence(error: Exception) -> str:
@@ -177,6 +182,7 @@ def _create(client: SyncPrefectClient, deployment: DeploymentResponse, request: 
 
 
 def _hand_over(client: SyncPrefectClient, flow: Flow[..., Any], deployment: DeploymentResponse, request: Request, taker: str) -> int:
+    from flows.here import cancel, execute
     from flows.watch import NobodyTookItError, follow
 
     run = _create(client, deployment, request)
@@ -186,7 +192,7 @@ def _hand_over(client: SyncPrefectClient, flow: Flow[..., Any], deployment: Depl
             return _verdict(run, follow(client, run, request.watch_timeout))
         except NobodyTookItError as gone:
             if deployment.work_pool_name:
-                _cancel(client, run.id, "no live worker")
+                cancel(client, run.id, "no live worker")
                 raise FieldsmithError(f"{gone} did not take run {run.name}, and none is alive any more: it was cancelled") from gone
             if _claim(client, run.id):
                 print(f"{str(gone).capitalize()} has gone without taking the run: running it here.", flush=True)
@@ -206,60 +212,14 @@ def _claim(client: SyncPrefectClient, run: UUID) -> bool:
 def _run_here(client: SyncPrefectClient, flow: Flow[..., Any], deployment: DeploymentResponse, request: Request) -> int:
     from prefect.states import Pending
 
+    from flows.here import execute
+
     unused = [option for option in ("--job-variable", "-jv", "--watch-timeout") if option in request.stock]
     if unused:
         print(f"Nobody else waits for runs, so it runs here, where {unused[0]} has no effect.", file=sys.stderr, flush=True)
     run = _create(client, deployment, request, Pending())  # pending: nobody else is to take it from the queue
     _say_created(run, "running here")
     return _verdict(run, execute(client, flow, run))
-
-
-# ---- running it here
-
-
-def execute(client: SyncPrefectClient, flow: Flow[..., Any], run: FlowRun) -> State:
-    """Execute a flow run in this process and return its final state.
-
-    Ctrl-C and Prefect's own cancelling end as Cancelled, SIGTERM as Crashed; children of the flow end with it.
-    """
-    from prefect.flow_engine import run_flow_sync
-    from prefect.logging.configuration import setup_logging
-
-    from flows.logs import show_packages
-
-    setup_logging()
-    show_packages()
-    done = threading.Event()
-    threading.Thread(target=_obey_cancel, args=(run.id, done), daemon=True).start()
-    try:
-        state: State = run_flow_sync(flow, flow_run=run, return_type="state")  # type: ignore[assignment]
-    except KeyboardInterrupt:
-        return _cancel(client, run.id, "stopped by the user")
-    finally:
-        done.set()
-    return state
-
-
-def _obey_cancel(run: UUID, done: threading.Event) -> None:
-    """Interrupt the run when somebody cancels it in Prefect; a runner would do this, and there is none here."""
-    import signal
-
-    from prefect.client.orchestration import get_client
-
-    with get_client(sync_client=True) as client:
-        while not done.wait(CANCEL_POLL_SECONDS):
-            state = client.read_flow_run(run).state
-            if state is not None and (state.is_cancelling() or state.is_cancelled()):
-                signal.raise_signal(signal.SIGINT)
-                return
-
-
-def _cancel(client: SyncPrefectClient, run: UUID, why: str) -> State:
-    from prefect.states import Cancelled
-
-    client.set_flow_run_state(run, Cancelled(message=why), force=True)
-    state: State = Cancelled(message=why)
-    return state
 
 
 # ---- what is said

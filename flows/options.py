@@ -61,7 +61,7 @@ def read_options(arguments: Sequence[str], schema: Schema) -> Request:
 
 def usage(name: str, schema: Schema, about: str) -> str:
     """The help text: every parameter with type, default and description."""
-    lines = [f"Usage: prefect deployment run {name} [OPTIONS]", "", about.strip(), "", "Options:"]
+    lines = [f"Usage: prefect deployment run {name} [OPTIONS]", "", about.partition("\n\n")[0].strip(), "", "Options:"]
     for key, raw in schema["properties"].items():
         default = "required" if key in schema.get("required", ()) else f"default: {json.dumps(raw.get('default'), ensure_ascii=False)}"
         text = raw.get("description") or ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import subprocess
@@ -72,7 +73,7 @@ def _is_ours(url: str, settings: Settings) -> bool:
         if isinstance(error.reason, ConnectionRefusedError):
             return False
         raise _occupied(settings, f"something that does not answer as a Prefect server ({error.reason})") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         raise _occupied(settings, "something that is not a Prefect server") from error
     if home.resolve() != settings.home.resolve():
         raise _occupied(settings, f"the Prefect server of another PREFECT_HOME ({home}; ours is {settings.home})")

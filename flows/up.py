@@ -46,24 +46,9 @@ def _serve(flow: Flow[..., Any], url: str) -> int:
 
     print(f"Waiting for runs of {NAME} (server: {url}); Ctrl-C ends it.", flush=True)
     _say_how()
-    _leave_pool(f"{flow.name}/{NAME}")
-    flow.serve(name=NAME, entrypoint_type=EntrypointType.MODULE_PATH, print_starting_message=False)
+    # by default Prefect pauses the deployment when this ends, and schedules made in its UI would stay paused unseen
+    flow.serve(name=NAME, entrypoint_type=EntrypointType.MODULE_PATH, print_starting_message=False, pause_on_shutdown=False)
     return 0
-
-
-def _leave_pool(full_name: str) -> None:
-    """Prefect keeps a deployment in its work pool unless told otherwise, and then no served process gets its runs."""
-    from prefect.client.orchestration import get_client
-    from prefect.exceptions import ObjectNotFound
-
-    with get_client(sync_client=True) as client:
-        try:
-            deployment = client.read_deployment_by_name(full_name)
-        except ObjectNotFound:
-            return
-        if deployment.work_pool_name:
-            print(f"{NAME} was deployed to work pool {deployment.work_pool_name!r}; it is served here from now on.", flush=True)
-            client.delete_deployment(deployment.id)
 
 
 def _deploy(flow: Flow[..., Any], pool: str, root: Path) -> int:

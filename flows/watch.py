@@ -14,11 +14,12 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import get_current_settings
 
 from harvest.store import FieldsmithError
 
-SERVE_FRESH = timedelta(seconds=30)  # a `flow.serve` process asks every 10 s (PREFECT_RUNNER_POLL_FREQUENCY)
-WORKER_BEATS = 3  # Prefect's own measure of a live worker: a heartbeat within three intervals
+BEATS = 3  # Prefect's own measure of a live worker is a heartbeat within three intervals; a serve process is held to the same
+SERVE_FRESH_AT_LEAST = timedelta(seconds=10)
 LOST_AFTER = timedelta(minutes=3)  # neither taker nor run has been heard of
 OUTAGE_SECONDS = 60.0
 PAGE = 200
@@ -47,9 +48,10 @@ class NobodyTookItError(Exception):
 def find_taker(client: SyncPrefectClient, deployment: DeploymentResponse) -> Taker:
     """Who would take a run. A work pool counts by its workers' heartbeats: the pool alone runs nothing."""
     if not deployment.work_pool_name:
-        return Taker(None, deployment.last_polled, SERVE_FRESH)
+        polls = timedelta(seconds=BEATS * get_current_settings().runner.poll_frequency)
+        return Taker(None, deployment.last_polled, max(polls, SERVE_FRESH_AT_LEAST))
     beats = [
-        (worker.last_heartbeat_time, timedelta(seconds=WORKER_BEATS * (worker.heartbeat_interval_seconds or 30)))
+        (worker.last_heartbeat_time, timedelta(seconds=BEATS * (worker.heartbeat_interval_seconds or 30)))
         for worker in client.read_workers_for_work_pool(deployment.work_pool_name)
         if worker.last_heartbeat_time
     ]
@@ -119,7 +121,9 @@ class _Log:
             new = [log for log in page if log.id not in self.shown]
             for log in new:
                 level = logging.getLevelName(log.level)
-                print(f"{log.timestamp.astimezone():%H:%M:%S} | {level:<7} | {log.message}", flush=True)
+                said, trace, _ = log.message.partition("\nTraceback (most recent call last)")
+                more = " (traceback on the run's page)" if trace else ""
+                print(f"{log.timestamp.astimezone():%H:%M:%S} | {level:<7} | {said}{more}", flush=True)
                 self.shown.add(log.id)
                 self.heard = log.timestamp
             if not new or len(page) < PAGE:

@@ -46,9 +46,9 @@ def safe_name(identifier: str) -> str:
     The only way by which anything from outside reaches a path.
     """
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", identifier).lstrip(".")[:100]
-    if plain == identifier:
+    if plain and plain == identifier and not re.search(r"-[0-9a-f]{16}$", plain):  # such an ending is for the others
         return plain
-    return f"{plain}-{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:10]}"
+    return f"{plain}-{hashlib.sha256(identifier.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def sha256_text(text: str) -> str:

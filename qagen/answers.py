@@ -15,19 +15,21 @@ from qagen.checks.rules import addresses_a_model, points_outside
 from qagen.checks.words import STOP_WORDS, language_of, length_in_words
 from qagen.chunk import sentences
 from qagen.records import Chunk, Span
+from qagen.slots import with_slot
 
 SHORTEST, LONGEST = 6, 45  # words of a sentence that is asked about
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A sentence to ask about: its span in the document, its words in one line, and the answer to ask for.
+    """A sentence to ask about: its span in the document, its words in one line, the same with a hole, and the answer.
 
     `kind` is `fact` for a short answer inside the sentence, `statement` if the whole sentence is the answer.
     """
 
     span: Span
     sentence: str
+    slotted: str
     answer: str
     kind: Literal["fact", "statement"]
     language: str
@@ -46,9 +48,11 @@ def choose_targets(chunk: Chunk, most: int) -> list[Target]:
 
 
 def _target(chunk: Chunk, span: Span, line: str, language: str) -> Target:
-    answer = next(_short_answers(line, language), None)
+    plain = re.sub(r"\s?\[\d[\d, –-]*\](?=[.,;\s]|$)", "", line)  # without citations
+    answer = next(_short_answers(plain, language), None)
     place = Span(chunk.start + span.start, chunk.start + span.end)
-    return Target(place, line, answer or line, "fact" if answer else "statement", language)
+    slotted = with_slot(plain, answer or plain, language)
+    return Target(place, plain, slotted, answer or plain, "fact" if answer else "statement", language)
 
 
 # ---- which sentences
@@ -103,12 +107,14 @@ _UNIT = (
 )
 _COUNTED = r"(?:[a-z][a-z-]{2,}\s){0,2}?[a-z][a-z-]+(?:s|people|men|women)(?:\s(?:per|a|an)\s[a-z]+)?"
 _QUANTITY = re.compile(rf"{_NUMBER}\s?(?:{_UNIT})(?!\w)|{_NUMBER}\s{_COUNTED}\b")
-_CONDITION = re.compile(r"\b(?:at|below|above|over|for|every|after|between|up to|when)\s+$")
+_CONDITION = re.compile(r"\b(?:at|below|above|over|every|after|between|up to|when|than|from)\s+$")
+_MINOR = STOP_WORDS - {"a", "an", "per", "about"}
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = re.compile(
     rf"(?:\b\d{{1,2}}\s)?\b{_MONTH}\s(?:\d{{1,2}},?\s)?\d{{4}}\b|\b\d{{1,2}}\s{_MONTH}\b|\b{_MONTH}\s\d{{1,2}}\b(?!\d)|(?<![\w.])(?:19|20)\d\d(?![\w.]\d|\w)"
 )
 _REASON = re.compile(r"\b(?:because|so that|in order to)\s+(?!of\b)(?:\S+\s+){2,}\S+(?=\.$)")
+_VALUE = re.compile(r"(?:\b(?:is|was|are|of|to|below|above)|[为是])\s?(\d+(?:\.\d+)?)(?=[.,;，。；]?(?:\s|$))")
 _PROPER = r"[A-Z][\w-]*(?:\s(?:[A-Z][\w-]*|\d+))*"
 _CALLED = re.compile(rf"\b(?:called|named|nicknamed|known as)\s[“\"]?((?:the\s)?{_PROPER}(?:(?:,\s|\sand\s|,\sand\s|\sto\s){_PROPER})*)")
 _NAME = re.compile(
@@ -128,7 +134,7 @@ _CLAUSE_ZH = re.compile(r"[^，。；,;]{4,}?(?:是|为)\s?([^，。；,;为是]
 
 def _short_answers(line: str, language: str) -> Iterator[str]:
     """Spans of a sentence that can be asked for, the best kind first; each stands in the sentence only once."""
-    for find in (_reasons, _names, _quantities, _dates, _others):
+    for find in (_reasons, _names, _quantities, _dates, _values, _others):
         for found in find(line, language):
             answer = found.strip()
             if line.count(answer) == 1 and not re.search(r"[$\\]", answer):
@@ -151,13 +157,18 @@ def _quantities(line: str, language: str) -> list[str]:
     found = [
         match
         for match in (_QUANTITY_ZH if language == "zh" else _QUANTITY).finditer(line)
-        if not any(start <= match.start() < end for start, end in dates) and not STOP_WORDS & set(match[0].split()[1:-2])
+        if not any(start <= match.start() < end for start, end in dates) and not _MINOR & set(match[0].split())
     ]
     return [match[0] for match in sorted(found, key=lambda match: bool(_CONDITION.search(line[: match.start()])))]
 
 
 def _dates(line: str, language: str) -> Iterator[str]:
     return (found[0] for found in (_DATE_ZH if language == "zh" else _DATE).finditer(line))
+
+
+def _values(line: str, language: str) -> Iterator[str]:
+    """A bare number that something is: `is 3.6`."""
+    return (found[1] for found in _VALUE.finditer(line))
 
 
 def _others(line: str, language: str) -> Iterator[str]:

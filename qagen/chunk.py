@@ -241,7 +241,7 @@ def _is_abbreviation(before: str, following: str) -> bool:
     word = found[0] if found else ""
     plain, next_word = word.lower(), re.match(r"[A-Za-z]*", following)
     starter = next_word is not None and next_word[0].lower() in _STARTERS
-    if plain in _ALWAYS:
+    if plain in _ALWAYS and word != "ms":  # milliseconds
         return True
     if plain in _NUMBERED:
         return bool(re.match(r"[\d(\[$~]|[A-Z]\b(?!\s+[a-z])", following))

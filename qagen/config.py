@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class _Settings(BaseModel):
@@ -32,6 +32,16 @@ class TeacherConfig(_Settings):
     temperature: float = Field(default=0.0, ge=0, le=2)
     max_tokens: int = Field(default=400, ge=1)
     price: Price = Price()
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_address(cls, url: str | None) -> str | None:
+        """Settings are shown and kept in manifests, so an address holds no secret."""
+        if url is not None and (not url.startswith(("http://", "https://")) or "@" in url.split("/")[2]):
+            raise ValueError(
+                "base_url is an http:// or https:// address without user and password; the key goes into the variable api_key_env"
+            )
+        return url
 
     @model_validator(mode="after")
     def _one_endpoint(self) -> Self:

@@ -100,15 +100,22 @@ def _from_open(document: Document, chunk: Chunk, said: OpenPair, teacher: Teache
 
 def _answer_aware(document: Document, chunk: Chunk, target: Target, teacher: TeacherConfig, seed: int | None) -> Asked:
     prompt = load_prompt(f"answer_aware.{target.language}")
-    messages = prompt.messages(sentence=target.sentence, answer=target.answer)
+    messages = prompt.messages(statement=target.slotted)
     request = Request(messages, min(teacher.max_tokens, _QUESTION_TOKENS), teacher.temperature, seed)
 
     def judge(reply: Reply) -> list[QAPair | Rejection]:
-        question = parse_question(reply.content)
-        candidate = Candidate(question, target.answer, target.sentence, target.sentence, prompt.examples())
+        question = _as_spelt(parse_question(reply.content), target.sentence)
+        candidate = Candidate(question, target.answer, target.sentence, target.sentence, prompt.examples(), target.slotted)
         return [_pair(document, chunk, candidate, target.span, target.kind, teacher, prompt)]
 
     return Asked(f"{document.id}#{target.span.start}-{target.span.end}", request, judge)
+
+
+def _as_spelt(question: str, sentence: str) -> str:
+    """The question with the names written as in the sentence; small models lose capitals."""
+    for name in set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]+", sentence)):
+        question = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", name, question, flags=re.I)
+    return question
 
 
 # ---- both

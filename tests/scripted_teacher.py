@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-LABELS = re.compile(r"(?:Sentence|句子)[:：]\s*(?P<sentence>.*)\s+(?:Answer|答案)[:：]\s*(?P<answer>.*)")
+HOLE = re.compile(r"[\[【]([^\]】]+)[\]】]")
 SOURCE = re.compile(r"<source[^>]*>\n(.*)\n</source>", re.S)
 STOPS_TEXT = "the a an is are was were has have had of in at to and by for with on from its it that which because so"
 STOPS = frozenset(STOPS_TEXT.split())
@@ -118,11 +118,7 @@ def speak(body: dict[str, Any], schema: str) -> str:
         text = json.dumps({"pairs": open_pairs(found[1], int(asked[1]) if asked else 1)}, ensure_ascii=False)
         obeys = schema == "obeys" and "response_format" in body
         return text if obeys else f"Here are the pairs:\n```json\n{text}\n```\nI hope this helps."
-    spoken = " ".join(message["content"] + "\n" for message in body["messages"] if message["role"] == "user")
-    labels = list(LABELS.finditer(spoken))
-    if labels:
-        return ask_about(labels[-1]["sentence"].strip(), labels[-1]["answer"].strip())
-    return "What is asked here?"
+    return ask_about_hole(prompt.strip())
 
 
 def open_pairs(text: str, most: int) -> list[dict[str, str]]:
@@ -135,6 +131,17 @@ def _open_pair(sentence: str) -> dict[str, str]:
     number = re.search(r"(?<![\w.])\d[\d.,]*(?:\s?[A-Za-z%]+|\s?[\u3400-\u9fff])?", sentence)
     answer = number[0].rstrip(".,") if number else sentence
     return {"question": ask_about(sentence, answer), "answer": answer, "quote": sentence, "kind": "fact"}
+
+
+def ask_about_hole(statement: str) -> str:
+    """A statement with a hole as a question; without a hole, a question about its first words."""
+    hole = HOLE.search(statement)
+    if hole is None:
+        return ask_about(statement, statement)
+    rest = HOLE.sub(hole[1], statement).rstrip(".。 ")
+    if re.search(r"[\u3400-\u9fff]", rest):
+        return f"{rest}？"
+    return f"{hole[1].capitalize()}: {rest}?"
 
 
 def ask_about(sentence: str, answer: str) -> str:

@@ -39,7 +39,12 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """What a training run left behind: `adapter` and `base` are folders, losses are per logged step."""
+    """What a training run left behind: `adapter` is its folder, `base` the model that it belongs to (folder or hub id).
+
+    `losses` holds a curve of (step, loss) per stage, named `<n>-<kind>`, and `<n>-<kind> validation` where there are
+    validation pairs; `counts` the same stages' rows, tokens and steps as `<n>-<kind> <what>`; `fingerprint` is that of
+    settings, data and seed.
+    """
 
     adapter: str
     base: str
@@ -48,3 +53,5 @@ class Training:
     losses: Mapping[str, tuple[tuple[int, float], ...]]
     counts: Mapping[str, int]
     versions: Mapping[str, str]
+    fingerprint: str = ""
+    seconds: float = 0.0

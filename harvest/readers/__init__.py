@@ -1,0 +1,1 @@
+"""From bytes to text: LaTeX source trees and PDF files become an `Extract`."""

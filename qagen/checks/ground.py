@@ -24,7 +24,7 @@ _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−﹣－"), "-")
 _QUOTES = dict.fromkeys(map(ord, "‘’‚‛′`´＇"), "'") | dict.fromkeys(map(ord, "“”„‟″«»「」『』＂"), '"')
 _SIGNS = _DASHES | _QUOTES
 _COMMAND = re.compile(
-    r"\\(?:mathrm|text|mathbf|mathit|rm|left|right|cdot|times|pm|mu|approx|sim|leq?|geq?|circ|degree|[,;:! %&_#$])(?![a-zA-Z])|\\$"
+    r"\\(?:mathrm|text|mathbf|mathit|rm|left|right|cdot|times|pm|mu|approx|sim|leq?|geq?|circ|degree)(?![a-zA-Z])|\\[,;:! %&_#$]|\\$"
 )
 _MEANT = {
     "times": "×",
@@ -41,6 +41,7 @@ _MEANT = {
 }
 _BROKEN_WORD = re.compile(r"(?<=[^\W\d_])(?:[-‐\u00ad]|-\s)\s*\n\s*(?=[^\W\d_])|\u00ad")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_RAISED = re.compile("[⁰¹²³⁴-⁹⁻]+")
 _NEGATIONS = re.compile(r"\b(?:not|no|never|none|neither|nor|without|cannot|\w+n't)\b|[不无無没沒未非]", re.I)
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 
@@ -72,7 +73,7 @@ def locate_quote(text: str, quote: str) -> Span | None:
 def numbers(text: str) -> list[str]:
     """The numbers in a text, as comparable strings: typography, thousands separators and trailing zeros removed."""
     plain = re.sub(r"(?<=\d)(?:[\u2009\u202f~]|\\,)(?=\d{3}(?!\d))|(?<=\d),(?=\d{3}(?!\d))", "", text.replace("{,}", ","))
-    plain = unicodedata.normalize("NFKC", plain)
+    plain = unicodedata.normalize("NFKC", _RAISED.sub(lambda found: f"^{found[0]}", plain))
     return [_number(found[0]) for found in _NUMBER.finditer(plain)]
 
 
@@ -97,11 +98,23 @@ def _tolerant(text: str, quote: str) -> Span | None:
         return None
     at = there.text.find(wanted.text)
     while at >= 0:
-        span = there.origin(at, at + len(wanted.text))
+        span = _with_closers(text, there.origin(at, at + len(wanted.text)))
         if _whole(text, span) and _tells_the_same(text[span.start : span.end], quote):
             return span
         at = there.text.find(wanted.text, at + 1)
     return _almost(text, there, quote, wanted.text) if len(wanted.text) >= _SHORTEST_ALMOST else None
+
+
+def _with_closers(text: str, span: Span) -> Span:
+    """The span with the braces and dollar signs that close what it opens; they have no canonical form."""
+    start, end = span.start, span.end
+    while text[end : end + 1] in ("}", "$") and _is_open(text[start:end], text[end]):
+        end += 1
+    return Span(start - 1 if start and text[start - 1] == "$" and _is_open(text[start:end], "$") else start, end)
+
+
+def _is_open(piece: str, closer: str) -> bool:
+    return piece.count("$") % 2 == 1 if closer == "$" else piece.count("{") > piece.count("}")
 
 
 def _almost(text: str, there: _Canonical, quote: str, wanted: str) -> Span | None:

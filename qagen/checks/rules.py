@@ -17,6 +17,9 @@ from qagen.checks.words import content_words, language_of, length_in_words, numb
 LONGEST_QUESTION, LONGEST_ANSWER = 60, 150  # words
 
 
+LEAST_KEPT, LEAST_KEPT_OPEN = 0.6, 0.4  # share of a statement's content words that its question must hold; without a hole
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One reason against a pair: `reason` can be counted, `detail` is for a person."""
@@ -29,7 +32,8 @@ class Fault:
 class Candidate:
     """A pair before it is one. `context` is what the teacher saw; `evidence` the part of it that proves the answer.
 
-    `examples` are the questions of the prompt's own examples, which small teachers like to repeat.
+    `examples` are the questions of the prompt's own examples, which small teachers like to repeat. `wording` is the
+    statement with a hole that the question was made from, if it was: then the question must ask just for that hole.
     """
 
     question: str
@@ -37,6 +41,7 @@ class Candidate:
     evidence: str
     context: str
     examples: Collection[str] = ()
+    wording: str = ""
 
 
 def faults(pair: Candidate) -> list[Fault]:
@@ -78,6 +83,9 @@ _OUTSIDE_CASED = re.compile(
     r"[\s~]*[(\[]?(?:\d|[A-Z]\b)|\b(?:fig|figure|table|equation|eq|section|ref)\.?\s*[(\[]?\d"
 )
 _PRONOUN = re.compile(r"\b(?:it|its|they|them|their|he|she|his|her|this|these|those)\b", re.I)
+_ASKED_FOR = re.compile(
+    r"\b(?:what|which|how|whose)\b.*?\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|must|should)\b", re.I
+)
 _PRONOUN_ZH = re.compile(r"^.{0,2}(?:它|其(?!中|他|余)|该|此|这|他们|她)")
 
 _MODELS = (
@@ -97,6 +105,21 @@ _INJECTION = re.compile(
     r"|(?:致|给|提醒).{0,6}(?:语言模型|大模型|AI\s*助手|人工智能)|你是(?:一个|一名)?.{0,6}(?:语言模型|助手|人工智能)|系统提示词",
     re.I | re.S,
 )
+
+
+_HOLE = re.compile(r"[\[【]([^\]】]+)[\]】]")
+_ASKING = frozenset(
+    content_words(
+        "percentage percent number value long far wide high kelvin volts kilovolts megavolts amperes milliamperes watts kilowatts hertz "
+        "kilohertz megahertz metres meters millimetres millimeters micrometres micrometers seconds milliseconds hours minutes tonnes tons "
+        "degrees Celsius kilograms joules pascals happen reason take 多少 什么 为何 何时 原因 数值 哪个 几个"
+    )
+)
+_FORMS = {
+    "why": re.compile(r"\b(?:why|what\s+(?:is|was)\s+the\s+(?:reason|cause|purpose))\b", re.I),
+    "when": re.compile(r"\b(?:when|(?:what|which)\s+(?:year|date|month|day))\b", re.I),
+}
+_ANY_FORM = re.compile(r"\b(?:what|which|who|whose|whom|where|when|why|how)\b|什么|多少|多大|多长|多高|多久|几|哪|谁|何|怎|为何|吗", re.I)
 
 
 # ---- the rules
@@ -166,6 +189,22 @@ def _on_the_source(pair: Candidate) -> Iterator[Fault]:
         yield Fault("off-source", "the question shares no content word with its evidence")
 
 
+def _keeps_the_wording(pair: Candidate) -> Iterator[Fault]:
+    """A question made from a statement may add nothing to it and may leave out little."""
+    if not pair.wording:
+        return
+    said, asked = set(content_words(pair.wording)), set(content_words(pair.question))
+    if added := sorted(asked - said - _ASKING):
+        yield Fault("adds-words", ", ".join(added))
+    hole = _HOLE.search(pair.wording)
+    body = set(content_words(_HOLE.sub(" ", pair.wording)))
+    if len(body & asked) < (LEAST_KEPT if hole else LEAST_KEPT_OPEN) * len(body):
+        yield Fault("leaves-out", ", ".join(sorted(body - asked)))
+    wanted = _FORMS.get(hole[1].split()[0] if hole else "", _ANY_FORM)
+    if not wanted.search(pair.question):
+        yield Fault("wrong-form", f"{hole[0] if hole else 'a statement'} asked as `{pair.question[:40]}`")
+
+
 def _no_example(pair: Candidate) -> Iterator[Fault]:
     if _bare(pair.question) in {_bare(example) for example in pair.examples}:
         yield Fault("copies-example", "the question is one of the prompt's examples")
@@ -182,6 +221,7 @@ _RULES = (
     _keeps_the_answer,
     _numbers_proven,
     _on_the_source,
+    _keeps_the_wording,
 )
 
 
@@ -191,7 +231,8 @@ def _pronoun_first(question: str) -> str | None:
         found = _PRONOUN_ZH.search(question)
         return found[0] if found else None
     found = _PRONOUN.search(question)
-    return found[0] if found and not content_words(question[: found.start()]) else None
+    before = _ASKED_FOR.sub(" ", question[: found.start()]) if found else ""
+    return found[0] if found and not content_words(before) else None
 
 
 def _bare(text: str) -> str:

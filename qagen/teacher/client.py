@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from json import JSONDecodeError
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -177,11 +178,14 @@ class Teacher:
                 return self._refused(error)
             self._dialect = simpler
             return await self._send(client, request, bound)
-        except (APITimeoutError, TimeoutError):
-            return _Again(f"no answer within {self._timeout:g} s", lost=True)
         except APIConnectionError as error:
-            return _Again(self._safe(_root(error)), lost=not _never_left(error))
-        except (APIResponseValidationError, ValueError) as error:
+            if _never_left(error):  # asked first: the transport reports a refused connection as a timeout
+                return _Again(self._safe(_root(error)))
+            hung = isinstance(error, APITimeoutError)
+            return _Again(f"no answer within {self._timeout:g} s" if hung else self._safe(_root(error)), lost=True)
+        except TimeoutError:
+            return _Again(f"no answer within {self._timeout:g} s", lost=True)
+        except (APIResponseValidationError, JSONDecodeError, UnicodeDecodeError) as error:
             return _Again(f"an answer that is no JSON: {self._safe(error)}", lost=True)
         return _reply(completion, bound) or _Again("an answer without a message", lost=True)
 
@@ -220,7 +224,7 @@ class Teacher:
 
     def _name(self) -> str:
         parts = urlsplit(self._config.base_url or OPENAI)
-        address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"  # without user and password
+        address = f"{parts.scheme}://{parts.netloc}{parts.path}"
         where = "served here" if self._config.serve else f"at {address}"
         return f"the teacher {self._config.model} {where}"
 

@@ -76,7 +76,7 @@ def _spoken(content: str) -> str:
 
 def _objects(content: str) -> Iterator[Any]:
     """The innermost JSON objects of a text, in order."""
-    text = re.sub(r'\\(?!["\\/bfnrtu])', r"\\\\", content)  # LaTeX in JSON: \alpha is no escape
+    text = re.sub(r"\\(u[0-9a-fA-F]{4}|.|$)", _meant, content, flags=re.S)
     decoder, at = json.JSONDecoder(strict=False), 0
     while (at := text.find("{", at)) >= 0:
         try:
@@ -89,6 +89,13 @@ def _objects(content: str) -> Iterator[Any]:
         else:
             yield value
         at = end
+
+
+def _meant(escape: re.Match[str]) -> str:
+    """An escape as it was meant: LaTeX in JSON is often written with one backslash (`\alpha`, and `\theta`, which reads as a tab)."""
+    after = escape.string[escape.end() : escape.end() + 1]
+    latex = escape[1] in ("b", "f", "r", "t") and after.isalpha()
+    return escape[0] if not latex and re.fullmatch(r'["\\/bfnrt]|u.{4}', escape[1]) else f"\\{escape[0]}"
 
 
 def _short(text: str) -> str:

@@ -1,0 +1,1 @@
+"""The libraries that train: Unsloth where it imports, TRL and PEFT everywhere."""

@@ -1,0 +1,1 @@
+"""Training itself: one stage after another, each resumable."""

@@ -1,0 +1,1 @@
+"""A tolerant reading of LaTeX: tokens, macros, and an interpreter that writes paragraphs instead of pages."""

@@ -1,0 +1,65 @@
+"""TRL + PEFT: LoRA on a stock transformers model, wherever PyTorch runs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from harvest.store import FieldsmithError
+from train.backends.learner import Learner, weights_dtype
+from train.config import TrainConfig
+
+log = logging.getLogger(__name__)
+
+
+def open_model(config: TrainConfig, base: Path | str, *, max_length: int, seed: int) -> Learner:
+    """The base model with a fresh LoRA, whose weights follow from `seed`.
+
+    Errors: `FieldsmithError` for a base model that cannot be loaded or has none of the LoRA's target modules.
+    """
+    import torch
+    from peft import get_peft_model
+    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+
+    cuda = torch.cuda.is_available()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(base))
+        model = AutoModelForCausalLM.from_pretrained(
+            str(base), dtype=weights_dtype(), device_map={"": 0} if cuda else "cpu", quantization_config=_four_bits(config, cuda=cuda)
+        )
+    except OSError as error:
+        raise FieldsmithError(f"the base model {config.base} cannot be loaded: {str(error).splitlines()[0]}") from error
+    set_seed(seed)
+    try:
+        return Learner(get_peft_model(model, _lora(config)), tokenizer, loss_type="chunked_nll")  # no logits where there is no loss
+    except ValueError as error:
+        raise FieldsmithError(f"no LoRA fits {config.base}: {str(error).splitlines()[0]}") from error
+
+
+def _lora(config: TrainConfig) -> Any:
+    from peft import LoraConfig
+
+    lora = config.lora
+    return LoraConfig(
+        r=lora.r,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(lora.target_modules),
+        use_rslora=lora.rslora,
+        task_type="CAUSAL_LM",
+    )
+
+
+def _four_bits(config: TrainConfig, *, cuda: bool) -> Any:
+    """NF4 with double quantisation (QLoRA, arXiv 2305.14314); a CPU has nothing to gain from it and keeps whole weights."""
+    if not config.load_in_4bit:
+        return None
+    if not cuda:
+        log.info("load_in_4bit needs a GPU: the base model is kept in 32 bit on this CPU")
+        return None
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=weights_dtype()
+    )
