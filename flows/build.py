@@ -1,6 +1,7 @@
 """The flow behind `prefect deployment run build-domain-model --field NAME`.
 
-No `from __future__ import annotations` here: Prefect reads the real types to check parameters.
+No `from __future__ import annotations` here: Prefect reads the real types to check parameters, and their descriptions
+from the docstring's Args.
 """
 
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from prefect.states import Completed, Failed
 from pydantic import Field
 
 from flows.chain import STEPS, FieldRun, Step, open_run, run_step
+from flows.logs import show_packages
 from harvest.store import FieldsmithError, hold
 
 NAME = "build-domain-model"
@@ -28,21 +30,22 @@ def _step(run: FieldRun, step: Step) -> "bool | State[Any]":
 
 @flow(name=NAME)
 def build_domain_model(
-    field: Annotated[
-        str,
-        Field(
-            title="Field",
-            description="Name of a YAML file in fields/ or examples/ (without .yaml), or a path to one",
-            min_length=1,
-            examples=["demo", "accelerators"],
-        ),
-    ],
-    max_papers: Annotated[int | None, Field(title="Papers at most", description="At most so many papers over all sources", ge=1)] = None,
-    seed: Annotated[int | None, Field(title="Seed", description="Seed of splits, exams and training, in place of the YAML's")] = None,
-    refresh: Annotated[bool, Field(title="Refresh", description="Ask remote sources again for new papers")] = False,
-    publish: Annotated[bool, Field(title="Publish", description="Show the results in Prefect as artifacts")] = True,
+    field: Annotated[str, Field(min_length=1, examples=["demo", "accelerators"])],
+    max_papers: Annotated[int | None, Field(ge=1)] = None,
+    seed: int | None = None,
+    refresh: bool = False,
+    publish: bool = True,
 ) -> Any:
-    """Build a domain model from the literature of one field, with proof of what it learnt."""
+    """Build a domain model from the literature of one field, with proof of what it learnt.
+
+    Args:
+        field: Name of a YAML file in fields/ or examples/ (without .yaml), or a path to one
+        max_papers: At most so many papers over all sources
+        seed: Seed of splits, exams and training, in place of the YAML's
+        refresh: Ask remote sources again for new papers
+        publish: Show the results in Prefect as artifacts
+    """
+    show_packages()
     try:
         run = open_run(field, max_papers=max_papers, seed=seed, refresh=refresh)
         with hold(run.run, f"the run folder of field {run.name}"):

@@ -154,7 +154,7 @@ def _choices(exam: Exam) -> str:
 def _exams(metrics: Mapping[str, Any]) -> Iterator[Exam]:
     order = {name: place for place, name in enumerate(EXAM_TITLES)}
     for name, exam in sorted(metrics["exams"].items(), key=lambda item: (order.get(item[0], len(order)), item[0])):
-        if exam["n"]:
+        if exam["gain"]["nll"]:  # one question has no interval
             accuracy = exam["gain"]["accuracy"]
             yield Exam(
                 name=name,

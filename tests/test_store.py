@@ -36,7 +36,25 @@ from harvest.store import (
 )
 
 ROOT = Path(__file__).parent.parent
-HOSTILE = ["", ".", "..", "../../etc/passwd", "/etc/passwd", "a/b", "a\\b", "a\0b", "con", "-rf", "a" * 5000, "\ud800", "\u00e9", "e\u0301", ".hidden", "arxiv:1v2", "a\nb"]
+HOSTILE = [
+    "",
+    ".",
+    "..",
+    "../../etc/passwd",
+    "/etc/passwd",
+    "a/b",
+    "a\\b",
+    "a\0b",
+    "con",
+    "-rf",
+    "a" * 5000,
+    "\ud800",
+    "\u00e9",
+    "e\u0301",
+    ".hidden",
+    "arxiv:1v2",
+    "a\nb",
+]
 
 
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
@@ -107,7 +125,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> 
 
 
 @given(st.lists(st.integers(), min_size=1, max_size=5), st.integers(min_value=1, max_value=40))
-def test_a_torn_last_line_never_spoils_what_is_appended_next(tmp_path_factory: pytest.TempPathFactory, numbers: list[int], torn: int) -> None:
+def test_a_torn_last_line_never_spoils_what_is_appended_next(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int], torn: int
+) -> None:
     path = tmp_path_factory.mktemp("lines") / "replies.jsonl"
     for number in numbers:
         append_line(path, {"n": number, "text": "第一行"})

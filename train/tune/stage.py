@@ -161,13 +161,19 @@ def _arguments(lesson: Lesson, loss_type: str, steps: int) -> Any:
         eval_strategy="steps" if lesson.validation else "no",
         eval_steps=math.ceil(steps / max(1, min(10, round(config.epochs)))),
         logging_strategy="steps",
-        logging_steps=max(1, min(10, steps // 10)),
+        logging_steps=_logging_steps(config, steps),
         logging_first_step=True,
         disable_tqdm=True,
         report_to="none",
         seed=lesson.seed,
         data_seed=lesson.seed,
     )
+
+
+def _logging_steps(config: StageConfig, steps: int) -> int:
+    """About ten steps, dividing those between checkpoints: a logged loss is a mean since the last, which a resume cannot know."""
+    most = max(1, min(10, steps // 10))
+    return max(every for every in range(1, most + 1) if config.checkpoint_steps % every == 0)
 
 
 def _micro_batch(config: StageConfig) -> int:

@@ -281,8 +281,9 @@ def _package(reader: Interpreter) -> None:
     """The macros of a package that lies in the source tree."""
     reader.source.option()
     for name in _text_of(reader.source.argument()).split(","):
-        if f"{name.strip()}.sty" in reader.tree.files:
-            reader.package(f"{name.strip()}.sty")
+        path = reader.tree.find(f"{name.strip()}.sty", reader.main)
+        if path:
+            reader.package(path)
 
 
 def _csname(reader: Interpreter) -> None:

@@ -126,7 +126,7 @@ def _document(reader: Interpreter) -> None:
 
 
 def _end_document(reader: Interpreter) -> None:
-    if reader.source.depth <= 1:
+    if len(reader.source.open_files) <= 1:
         while reader.source.end_file():
             pass
     else:  # of a file that was included whole

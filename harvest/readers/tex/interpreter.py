@@ -20,7 +20,7 @@ from harvest.readers.tex.references import References
 from harvest.readers.tex.tokens import BARRIER, PAR, Input, OutOfFuel
 
 _MAX_NESTING = 30  # of texts inside texts: a footnote in a caption in a cell
-_MAX_FILES = 60  # open at once; \input of oneself ends here
+_MAX_FILES = 60  # open at once
 
 
 @dataclass(slots=True)
@@ -314,7 +314,7 @@ class Interpreter:
         if path is None:
             if "." not in name or name.endswith(".tex"):
                 self.missing.setdefault(name[:80])
-        elif self.source.depth < _MAX_FILES:
+        elif path not in self.source.open_files and len(self.source.open_files) < _MAX_FILES:
             self.source.push_file(self.tree.files[path], path)
 
     def package(self, path: str) -> None:

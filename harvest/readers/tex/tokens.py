@@ -69,14 +69,15 @@ class Input:
             self._stack.append([sign])
 
     @property
-    def depth(self) -> int:
-        """How many files are open."""
-        return sum(isinstance(source, _File) for source in self._stack)
+    def open_files(self) -> list[str]:
+        """The files that are being read, the main one first."""
+        return [source.path for source in self._stack if isinstance(source, _File)]
 
     @property
     def path(self) -> str:
         """The file being read."""
-        return next((source.path for source in reversed(self._stack) if isinstance(source, _File)), "")
+        files = self.open_files
+        return files[-1] if files else ""
 
     def next(self) -> str | None:
         """The next sign; None at the end of all input."""
@@ -177,6 +178,11 @@ class Input:
 
     def star(self) -> bool:
         """Whether a star follows; it is consumed."""
+        top = self._stack[-1] if self._stack else None
+        if isinstance(top, _File):  # nothing is put back, so that \verb finds its sign
+            found = top.text.startswith("*", top.at)
+            top.at += found
+            return found
         sign = self.next()
         if sign is None:
             return False

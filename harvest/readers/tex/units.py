@@ -136,6 +136,10 @@ _UNITS = {
     "Gy": "Gy",
 }
 
+_POWERS_BEFORE = {"square": "²", "cubic": "³"}
+_POWERS_BEHIND = {"squared": "²", "cubed": "³"}
+_OTHERS = {"mu": "µ", ",": " ", "circ": "°", "tothe": "^", "of": "", "cdot": " ", "times": " "}
+
 
 def number(text: str) -> str:
     r"""A number as siunitx prints it: `1.2e-3` is "1.2×10⁻³", `5(1)` stays, `+-` is "±"."""
@@ -145,40 +149,29 @@ def number(text: str) -> str:
     return re.sub(r"^(.*?\d)?[eEdD]([-+]?\d+)$", _power, text)
 
 
-def unit(tokens: list[str]) -> str:
+def unit(signs: list[str]) -> str:
     """The symbols of a unit written with macros or plainly."""
     out: list[str] = []
-    per = False
+    per = prefixed = False
     power = ""
-    for sign in tokens:
+    for sign in signs:
         name = sign[1:] if sign[0] == "\\" else ""
         if name == "per":
             per = True
-        elif name in ("square", "cubic"):
-            power = "²" if name == "square" else "³"
-        elif name in ("squared", "cubed"):
-            out.append("²" if name == "squared" else "³")
-        elif name in _PREFIXES:
-            out.append(_joint(out, per) + _PREFIXES[name])
-            per = False
-        elif name in _UNITS:
-            out.append(("" if out and out[-1].lstrip("/ ") in _PREFIXES.values() else _joint(out, per)) + _UNITS[name] + power)
-            per, power = False, ""
+        elif name in _POWERS_BEFORE:
+            power = _POWERS_BEFORE[name]
+        elif name in _POWERS_BEHIND:
+            out.append(_POWERS_BEHIND[name])
+        elif name in _PREFIXES or name in _UNITS:
+            joint = "" if prefixed else "/" if per else " " if out else ""
+            prefixed = name in _PREFIXES
+            out.append(joint + (_PREFIXES[name] if prefixed else _UNITS[name] + power))
+            per, power = False, power if prefixed else ""
         elif name:
-            out.append(
-                {"ohm": "Ω", "mu": "µ", ",": " ", "circ": "°", "tothe": "^", "of": ""}.get(name, " " if name in ("cdot", "times") else name)
-            )
+            out.append(_OTHERS.get(name, name))
         elif sign not in "{}":
             out.append({".": " ", "~": " "}.get(sign, sign))
-    return _raised("".join(out)).strip()
-
-
-def _joint(out: list[str], per: bool) -> str:
-    return "/" if per else (" " if out else "")
-
-
-def _raised(text: str) -> str:
-    return re.sub(r"\^\{?([-+]?\d+)\}?", lambda m: m[1].translate(SUPERSCRIPTS), text)
+    return re.sub(r"\^\{?([-+]?\d+)\}?", lambda m: m[1].translate(SUPERSCRIPTS), "".join(out)).strip()
 
 
 def _power(match: re.Match[str]) -> str:
