@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import re
 import sys
 
@@ -26,7 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
     except FieldsmithError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(as_json(document) if options.format == "json" else as_markdown(document))
+    try:
+        print(as_json(document) if options.format == "json" else as_markdown(document), flush=True)
+    except BrokenPipeError:  # the reader (head, less) has seen enough; Python must not flush again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
 

@@ -102,7 +102,7 @@ def _outcomes(offers: list[Offer], run: Path, *, refresh: bool) -> Iterator[tupl
         denied = denied + 1 if isinstance(made, Rejection) and made.reason == "denied" else 0
         if denied >= _DENIALS:
             raise Unreachable(
-                "https://arxiv.org", f"it denied access {denied} times in a row: {made.detail if isinstance(made, Rejection) else ''}"
+                arxiv.content_address(), f"it denied access {denied} times in a row: {made.detail if isinstance(made, Rejection) else ''}"
             )
         said = f"{made.reason}: {made.detail}" if isinstance(made, Rejection) else "ready"
         _log.info("paper %d of %d, %s: %s", number, len(offers), offer.paper.id, said)

@@ -67,8 +67,8 @@ class PoliteSession(requests.Session):
                     reply = super().send(request, **settings)
                 except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
                     why, pause = _cause(error), 2.0 * attempt
-                    if attempt >= 2:
-                        break
+                    if attempt >= 2 and not isinstance(error, requests.exceptions.ChunkedEncodingError):
+                        break  # nobody there: five tries would only be slower
                 else:
                     self.gate.note()
                     if reply.status_code not in _BUSY:

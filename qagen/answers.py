@@ -107,7 +107,7 @@ _UNIT = (
 )
 _COUNTED = r"(?:[a-z][a-z-]{2,}\s){0,2}?[a-z][a-z-]+(?:s|people|men|women)(?:\s(?:per|a|an)\s[a-z]+)?"
 _QUANTITY = re.compile(rf"{_NUMBER}\s?(?:{_UNIT})(?!\w)|{_NUMBER}\s{_COUNTED}\b")
-_CONDITION = re.compile(r"\b(?:at|below|above|over|every|after|between|up to|when|than|from)\s+$", re.I)
+_CONDITION = re.compile(r"\b(?:at|below|above|every|after|between|up to|when|than|from)\s+$", re.I)
 _MINOR = STOP_WORDS - {"a", "an", "per", "about"}
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _DATE = re.compile(

@@ -104,16 +104,18 @@ def _answer_aware(document: Document, chunk: Chunk, target: Target, teacher: Tea
     request = Request(messages, min(teacher.max_tokens, _QUESTION_TOKENS), teacher.temperature, seed)
 
     def judge(reply: Reply) -> list[QAPair | Rejection]:
-        question = _as_spelt(parse_question(reply.content), target.sentence)
+        question = _as_spelt(parse_question(reply.content), chunk.text)
         candidate = Candidate(question, target.answer, target.sentence, target.sentence, prompt.examples(), target.slotted)
         return [_pair(document, chunk, candidate, target.span, target.kind, teacher, prompt)]
 
     return Asked(f"{document.id}#{target.span.start}-{target.span.end}", request, judge)
 
 
-def _as_spelt(question: str, sentence: str) -> str:
-    """The question with the names written as in the sentence; small models lose capitals."""
-    for name in set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]+", sentence)):
+def _as_spelt(question: str, text: str) -> str:
+    """The question with names written as in the text; small models lose capitals."""
+    for name in sorted(set(re.findall(r"(?<=[a-z,] )[A-Z][\w-]+", text))):
+        if re.search(rf"\b{re.escape(name.lower())}\b", text):
+            continue  # an ordinary word too
         question = re.sub(rf"(?<![\w-]){re.escape(name)}(?![\w-])", name, question, flags=re.I)
     return question
 

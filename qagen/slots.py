@@ -22,6 +22,9 @@ _MEASURES = {
     "W": "power", "V": "voltage", "A": "current", "Hz": "frequency", "eV": "energy", "K": "temperature", "Pa": "pressure",
     "bar": "pressure", "T": "field", "F": "capacitance", "H": "inductance", "J": "energy", "g": "mass", "Ω": "resistance",
 }  # fmt: skip
+_KINDS_OF_WHAT = frozenset(
+    [f"how many {unit}" for unit in _METRIC.values()] + [f"what {kind}" for kind in (*_MEASURES.values(), "percentage", "temperature")]
+)
 
 
 def with_slot(sentence: str, answer: str, language: str) -> str:
@@ -33,13 +36,16 @@ def with_slot(sentence: str, answer: str, language: str) -> str:
         return sentence
     if language == "zh":
         return sentence.replace(answer, f"【{_asking_zh(sentence, answer)}】")
-    slot = f"[{_asking(answer)}]"
+    asking = _asking(answer)
+    if asking in _KINDS_OF_WHAT and re.search(r"\b(?:is|are|was|were|of)\s$", sentence[: sentence.index(answer)]):
+        asking = "what"  # `has a diameter of [what]` is already told what kind of thing
+    slot = f"[{asking}]"
     clauses = _clauses(sentence.replace(answer, slot))
     at = next(index for index, clause in enumerate(clauses) if slot in clause)
     kept = "".join(clauses[: at + 1]) if slot != "[why]" else _reason_clause(clauses, at)
     kept = kept.rstrip(" ,;:.")
     if named := _NAMED.match(kept):
-        return f"The name of {_definite(named)} is [what]." if not _HAS_VERB.search(named[2]) else f"{named[0]}."
+        return f"The name of {_definite(named)} is [what]." if not _HAS_VERB.search(named[2]) and "," not in named[2] else f"{named[0]}."
     return f"{kept}."
 
 

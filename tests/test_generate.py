@@ -257,9 +257,10 @@ def targets(text: str, most: int = 20) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("sentence", "slotted", "answer"),
     [
-        ("The power of Frostmill is 1.12 kW at 4.4 K.", "The power of Frostmill is [what power] at 4.4 K.", "1.12 kW"),
+        ("The power of Frostmill is 1.12 kW at 4.4 K.", "The power of Frostmill is [what] at 4.4 K.", "1.12 kW"),
         ("At 4.4 K the leak of Heron is 0.29 W per metre.", "At 4.4 K the leak of Heron is [what].", "0.29 W per metre"),
         ("The slab of Frostmill rests on 34 springs.", "The slab of Frostmill rests on [how many springs].", "34 springs"),
+        ("The Ermine box has a length of 7.4 m.", "The Ermine box has a length of [what].", "7.4 m"),
         ("The grid of Smew is held at minus 63 V.", "The grid of Smew is held at [what voltage].", "minus 63 V"),
         ("A beam left the Smew gun on 19 May 2040, and all was well.", "A beam left the Smew gun on [when].", "19 May 2040"),
         ("The gun of Pike, called Smew, has a scandate cathode.", "The name of the gun of Pike is [what].", "Smew"),
@@ -267,6 +268,11 @@ def targets(text: str, most: int = 20) -> list[tuple[str, str]]:
             "The gun of Pike is held at 92 kV because the insulator punctured twice.",
             "The gun of Pike is held at 92 kV [why].",
             "because the insulator punctured twice",
+        ),
+        (
+            "When a client warms, a valve called Spillgate opens at 1.62 bar.",
+            "When a client warms, a valve called [what].",
+            "Spillgate",
         ),
         ("The overvoltage factor of the Mere system is 3.6.", "The overvoltage factor of the Mere system is [what].", "3.6"),
         ("奥林湖光源共有 634 台磁铁电源。", "奥林湖光源共有 【多少台】磁铁电源。", "634 台"),

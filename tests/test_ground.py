@@ -203,6 +203,7 @@ def test_text_about_models_is_left_in_peace(text: str) -> None:
     "question",
     [
         "How does the plant keep its temperature?",
+        "How long does it take Frostmill to cool down?",
         "What is Table salt made of?",
         "该怎样？"[1:] + "如何测量束流能量？",
         "What did the report of 2042 on Culvert find?",

@@ -247,6 +247,16 @@ def test_answers_too_long_for_a_stage_are_an_error_not_an_empty_training(base: s
         train(settings(base, max_length=16), dataset, tmp_path, seed=1)
 
 
+def test_bad_data_comes_to_light_before_anything_is_trained(base: str, dataset: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "dataset"
+    broken.mkdir()
+    (broken / "corpus.jsonl").write_bytes((dataset / "corpus.jsonl").read_bytes())
+    (broken / "train.jsonl").write_text('{"question": "only"}\n')
+    with pytest.raises(FieldsmithError, match=r"train\.jsonl, line 1"):
+        train(settings(base), broken, tmp_path / "out", seed=1)
+    assert not (tmp_path / "out" / "work" / "1-cpt").exists()
+
+
 # ---- the backend
 
 

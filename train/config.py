@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Settings(BaseModel):
@@ -35,6 +35,12 @@ class StageConfig(_Settings):
     weight_decay: float = Field(default=0.0, ge=0)
     max_length: int = Field(default=1024, ge=16, description="tokens of one example")
     checkpoint_steps: int = Field(default=50, ge=1, description="a checkpoint every so many steps")
+
+    @model_validator(mode="after")
+    def _whole_micro_batches(self) -> Self:
+        if self.micro_batch and self.batch_size % self.micro_batch:
+            raise ValueError(f"batch_size {self.batch_size} is not a multiple of micro_batch {self.micro_batch}")
+        return self
 
 
 class TrainConfig(_Settings):

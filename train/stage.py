@@ -29,8 +29,9 @@ from harvest.store import (
 )
 from train import data
 from train.backends.choose import Backend, choose
-from train.backends.learner import Learner, take_up
-from train.config import StageConfig, TrainConfig
+from train.backends.learner import Learner, read_tokenizer, take_up
+from train.config import TrainConfig
+from train.dataset import digests, prepare
 from train.models import cache_folder, materialise, resolve
 from train.models import load as load_model
 from train.prove.exam import examine, read_exam, score
@@ -51,7 +52,7 @@ def train(config: TrainConfig, dataset: Path, out: Path, *, seed: int) -> Traini
 
     `dataset` is a folder (`train.jsonl`, `corpus.jsonl`, perhaps `validation.jsonl`) or a JSONL file of pairs. Called
     again it goes on where it was stopped, and does nothing where it was done. Errors: `FieldsmithError` for data or a
-    base model that cannot be read, `UsageError` for settings that contradict each other.
+    base model that cannot be read, before anything is trained.
     """
     with hold(out / "work", f"the training in {out}"):
         keys = _stage_keys(config, dataset, seed)
@@ -63,16 +64,19 @@ def _train(config: TrainConfig, dataset: Path, out: Path, keys: list[str], seed:
     began = time.monotonic()
     backend = choose(config.backend, cache_folder() / "unsloth")
     base = materialise(config.base)
+    tokenizer = read_tokenizer(config.base, base)
     names = [f"{number}-{stage.kind}" for number, stage in enumerate(config.stages, 1)]
+    # All data is read before anything is trained: a bad line must not come to light after hours.
+    material = [prepare(dataset, stage, tokenizer, config.system_prompt) for stage in config.stages]
     results: dict[str, StageResult] = {}
     learner: Learner | None = None
     last: Path | None = None
-    for name, key, stage in zip(names, keys, config.stages, strict=True):
+    for name, key, stage, rows in zip(names, keys, config.stages, material, strict=True):
         folder = out / "work" / name
         result = finished(folder, key)
         if result is None:
-            learner = learner or _open(backend, config, base, last, seed)
-            result = tune(learner, _lesson(config, stage, dataset, folder, key, seed, learner.tokenizer))
+            learner = learner or _open(backend, config, base, tokenizer, last, seed)
+            result = tune(learner, Lesson(stage, rows.learn, rows.watch.rows, folder, key, seed))
         results[name], last = result, folder / "adapter"
     _publish(out / "work" / names[-1] / "adapter", out)
     training = _record(out, base, backend, results, keys[-1], time.monotonic() - began)
@@ -80,57 +84,12 @@ def _train(config: TrainConfig, dataset: Path, out: Path, keys: list[str], seed:
     return training
 
 
-def _open(backend: Backend, config: TrainConfig, base: Path | str, adapter: Path | None, seed: int) -> Learner:
+def _open(backend: Backend, config: TrainConfig, base: Path | str, tokenizer: Any, adapter: Path | None, seed: int) -> Learner:
     """The base model with its LoRA as an earlier stage's adapter has it, or a fresh one."""
-    learner = backend.open_model(config, base, max_length=max(stage.max_length for stage in config.stages), seed=seed)
+    learner = backend.open_model(config, base, tokenizer, max_length=max(stage.max_length for stage in config.stages), seed=seed)
     if adapter is not None:
         take_up(learner, adapter)
     return learner
-
-
-def _lesson(config: TrainConfig, stage: StageConfig, dataset: Path, folder: Path, key: str, seed: int, tokenizer: Any) -> Lesson:
-    if stage.kind == "cpt":
-        prepared, validation = (
-            data.prepare_texts(tokenizer, data.read_texts(_texts(dataset)), max_length=stage.max_length),
-            data.Prepared(()),
-        )
-    else:
-        prepared = _pairs(config, stage, _train_pairs(dataset), tokenizer)
-        validation = _pairs(config, stage, held, tokenizer) if (held := _validation_pairs(dataset)) else data.Prepared(())
-    if not prepared.rows:
-        raise FieldsmithError(f"{dataset} gives stage {folder.name} nothing to learn: no answer fits in max_length {stage.max_length}")
-    return Lesson(stage, prepared, validation.rows, folder, key, seed)
-
-
-def _pairs(config: TrainConfig, stage: StageConfig, path: Path, tokenizer: Any) -> data.Prepared:
-    conversations = data.read_conversations(path)
-    prepared = data.prepare_pairs(tokenizer, conversations, max_length=stage.max_length, system_prompt=config.system_prompt)
-    if prepared.truncated or prepared.dropped:
-        named = f" (left out: {', '.join(prepared.dropped[:5])}{', ...' if len(prepared.dropped) > 5 else ''})" if prepared.dropped else ""
-        log.info(
-            "%s: %d examples are longer than max_length %d and were cut; %d of them had no answer left%s",
-            path.name,
-            prepared.truncated,
-            stage.max_length,
-            len(prepared.dropped),
-            named,
-        )
-    return prepared
-
-
-def _train_pairs(dataset: Path) -> Path:
-    return dataset / "train.jsonl" if dataset.is_dir() else dataset
-
-
-def _validation_pairs(dataset: Path) -> Path | None:
-    path = dataset / "validation.jsonl"
-    return path if path.is_file() and path.stat().st_size else None
-
-
-def _texts(dataset: Path) -> Path:
-    if not dataset.is_dir():
-        raise FieldsmithError(f"a cpt stage needs a dataset folder with a corpus.jsonl, and {dataset} is a file of pairs")
-    return dataset / "corpus.jsonl"
 
 
 def _stage_keys(config: TrainConfig, dataset: Path, seed: int) -> list[str]:
@@ -138,8 +97,7 @@ def _stage_keys(config: TrainConfig, dataset: Path, seed: int) -> list[str]:
     key = fingerprint(config.model_dump(mode="json", exclude={"stages"}), _identity(config.base), seed)
     keys = []
     for stage in config.stages:
-        read = [_texts(dataset)] if stage.kind == "cpt" else [_train_pairs(dataset), _validation_pairs(dataset)]
-        key = fingerprint(key, stage, [sha256_file(path) if path and path.is_file() else "" for path in read])
+        key = fingerprint(key, stage, digests(dataset, stage))
         keys.append(key)
     return keys
 

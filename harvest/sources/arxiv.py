@@ -61,7 +61,7 @@ class Arxiv:
         base = os.environ.get(VARIABLE, "").strip().rstrip("/")
         if base and urlsplit(base).scheme not in ("http", "https"):
             raise UsageError(f"{VARIABLE} is {base!r}; it must be an address such as http://127.0.0.1:8765")
-        self.api, self.content = base or _API, base or _CONTENT
+        self.api, self.content = base or _API, content_address()
         local = is_loopback(self.api)
         if interval < 3 and not local:
             raise UsageError(
@@ -157,6 +157,11 @@ class Arxiv:
         if not body:
             raise Refused("empty", "arXiv gave an empty file", lasting=False)
         return body
+
+
+def content_address() -> str:
+    """The address of the server that gives sources and PDFs."""
+    return os.environ.get(VARIABLE, "").strip().rstrip("/") or _CONTENT
 
 
 def offers(source: ArxivSource, run: Path, *, refresh: bool) -> Iterator[Offer]:

@@ -82,7 +82,7 @@ _OUTSIDE_CASED = re.compile(
     r"\b(?:Figs?\.?|Figures?|Tabs?\.|Tables?|Eqs?\.|Equations?|Eqn\.|Secs?\.|Sections?|Refs?\.|References?|Chapters?|Appendix|Appendices)"
     r"[\s~]*[(\[]?(?:\d|[A-Z]\b)|\b(?:fig|figure|table|equation|eq|section|ref)\.?\s*[(\[]?\d"
 )
-_PRONOUN = re.compile(r"\b(?:it|its|they|them|their|he|she|his|her|this|these|those)\b", re.I)
+_PRONOUN = re.compile(r"\b(?:it|its|they|them|their|he|she|his|her|this|these|those)\b(?! takes?\b)", re.I)
 _ASKED_FOR = re.compile(
     r"\b(?:what|which|how|whose)\b.*?\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|must|should)\b", re.I
 )
@@ -107,6 +107,7 @@ _INJECTION = re.compile(
 )
 
 
+_ASKED_OF = re.compile(r"([a-z-]+) of \[")
 _HOLE = re.compile(r"[\[【]([^\]】]+)[\]】]")
 _ASKING = frozenset(
     content_words(
@@ -196,7 +197,11 @@ def _keeps_the_wording(pair: Candidate) -> Iterator[Fault]:
     said, asked = set(content_words(pair.wording)), set(content_words(pair.question))
     if added := sorted(asked - said - _ASKING):
         yield Fault("adds-words", ", ".join(added))
-    hole = _HOLE.search(pair.wording)
+    if _HOLE.search(pair.question):
+        yield Fault("wrong-form", "the question still has the hole")
+    hole, asked_of = _HOLE.search(pair.wording), _ASKED_OF.search(pair.wording)
+    if asked_of and not set(content_words(asked_of[1])) <= asked:
+        yield Fault("leaves-out", asked_of[1])
     body = set(content_words(_HOLE.sub(" ", pair.wording)))
     if len(body & asked) < (LEAST_KEPT if hole else LEAST_KEPT_OPEN) * len(body):
         yield Fault("leaves-out", ", ".join(sorted(body - asked)))

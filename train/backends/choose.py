@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ def choose(wanted: Literal["auto", "unsloth", "peft"], compiled: Path) -> Backen
 
     `auto` takes Unsloth wherever it imports. Errors: `FieldsmithError` where `unsloth` is asked for and does not.
     """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL would tell the hub of every trainer
     backend = _choose(wanted, compiled)
     log.info("%s", backend.reason)
     return backend

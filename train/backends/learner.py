@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harvest.store import FieldsmithError
+
 
 @dataclass(frozen=True, slots=True)
 class Learner:
@@ -14,6 +16,16 @@ class Learner:
     model: Any
     tokenizer: Any
     loss_type: str
+
+
+def read_tokenizer(reference: str, base: Path | str) -> Any:
+    """The tokenizer of a materialised base model; `FieldsmithError` (which says `reference`) for one that cannot be had."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(str(base))
+    except OSError as error:  # transformers' word for: not on the hub, hub out of reach, broken folder
+        raise FieldsmithError(f"the base model {reference} cannot be loaded: {str(error).splitlines()[0]}") from error
 
 
 def take_up(learner: Learner, adapter: Path) -> None:
@@ -37,6 +49,6 @@ def computes_in_bf16() -> bool:
     import torch
 
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     able = torch.cpu.get_capabilities()
     return any(able.get(feature) for feature in ("amx_bf16", "amx_tile", "avx512_bf16", "bf16", "arm_bf16"))

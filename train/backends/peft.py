@@ -13,18 +13,17 @@ from train.config import TrainConfig
 log = logging.getLogger(__name__)
 
 
-def open_model(config: TrainConfig, base: Path | str, *, max_length: int, seed: int) -> Learner:
+def open_model(config: TrainConfig, base: Path | str, tokenizer: Any, *, max_length: int, seed: int) -> Learner:
     """The base model with a fresh LoRA, whose weights follow from `seed`.
 
     Errors: `FieldsmithError` for a base model that cannot be loaded or has none of the LoRA's target modules.
     """
     import torch
     from peft import get_peft_model
-    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+    from transformers import AutoModelForCausalLM, set_seed
 
     cuda = torch.cuda.is_available()
     try:
-        tokenizer = AutoTokenizer.from_pretrained(str(base))
         model = AutoModelForCausalLM.from_pretrained(
             str(base), dtype=weights_dtype(), device_map={"": 0} if cuda else "cpu", quantization_config=_four_bits(config, cuda=cuda)
         )

@@ -35,11 +35,10 @@ def import_unsloth(compiled: Path) -> Any:
     return unsloth
 
 
-def open_model(config: TrainConfig, base: Path | str, *, max_length: int, seed: int) -> Learner:
+def open_model(config: TrainConfig, base: Path | str, tokenizer: Any, *, max_length: int, seed: int) -> Learner:
     """The base model with a fresh LoRA, as in `train.backends.peft`; `import_unsloth` must have run."""
     language_model = sys.modules["unsloth"].FastLanguageModel
     import torch
-    from transformers import AutoTokenizer
 
     checkpointing = "unsloth" if torch.cuda.is_available() else False
     lora = config.lora
@@ -53,8 +52,6 @@ def open_model(config: TrainConfig, base: Path | str, *, max_length: int, seed: 
                 use_exact_model_name=True,
                 use_gradient_checkpointing=checkpointing,
             )
-            # The tokenizer as it is saved: Unsloth may change its padding and its length.
-            tokenizer = AutoTokenizer.from_pretrained(str(base))
         except OSError as error:
             raise FieldsmithError(f"the base model {config.base} cannot be loaded: {str(error).splitlines()[0]}") from error
         try:

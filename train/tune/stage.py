@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harvest.store import UsageError, load, save, write_text
+from harvest.store import load, save, write_text
 from train.backends.learner import Learner, computes_in_bf16
 from train.config import StageConfig
 from train.data import IGNORED, Prepared, Row
@@ -122,6 +122,7 @@ def _arguments(lesson: Lesson, loss_type: str, steps: int) -> Any:
     from trl import SFTConfig
 
     config = lesson.config
+    micro_batch = config.micro_batch or config.batch_size
     cuda = torch.cuda.is_available()
     bf16 = computes_in_bf16()
     return SFTConfig(
@@ -130,9 +131,9 @@ def _arguments(lesson: Lesson, loss_type: str, steps: int) -> Any:
         num_train_epochs=1,
         max_steps=steps,
         train_sampling_strategy="sequential",
-        per_device_train_batch_size=_micro_batch(config),
-        gradient_accumulation_steps=config.batch_size // _micro_batch(config),
-        per_device_eval_batch_size=_micro_batch(config),
+        per_device_train_batch_size=micro_batch,
+        gradient_accumulation_steps=config.batch_size // micro_batch,
+        per_device_eval_batch_size=micro_batch,
         dataloader_num_workers=0,
         dataloader_pin_memory=cuda,
         # the optimiser
@@ -174,13 +175,6 @@ def _logging_steps(config: StageConfig, steps: int) -> int:
     """About ten steps, dividing those between checkpoints: a logged loss is a mean since the last, which a resume cannot know."""
     most = max(1, min(10, steps // 10))
     return max(every for every in range(1, most + 1) if config.checkpoint_steps % every == 0)
-
-
-def _micro_batch(config: StageConfig) -> int:
-    micro = config.micro_batch or config.batch_size
-    if config.batch_size % micro:
-        raise UsageError(f"a {config.kind} stage has batch_size {config.batch_size}, which is not a multiple of micro_batch {micro}")
-    return micro
 
 
 @dataclass(frozen=True, slots=True)
