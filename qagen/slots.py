@@ -94,5 +94,7 @@ def _asking_zh(sentence: str, answer: str) -> str:
         return "什么原因"
     if re.match(r"\d{4}\s?年", answer):
         return "何时"
+    if re.match(r"(?:约|大约)?[一二三四五六七八九十百千万两]+(?:分之|点|[个台块次根条种天年月])", answer):
+        return "多少"
     unit = re.sub(r"^(?:正负)?\s?[\d.]+\s?", "", answer)
     return f"多少{unit}" if unit != answer and re.match(r"[\u3400-\u9fff]", unit) else ("多少" if unit != answer else "什么")

@@ -14,8 +14,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))  # for scripted_teacher, which is no test
 from scripted_teacher import ScriptedTeacher
 
 from harvest.records import Document, Paper, Rejection, Section

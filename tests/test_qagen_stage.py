@@ -20,7 +20,6 @@ from qagen.records import Example, ExamQuestion, Passage, QAPair, Span, SplitEnt
 from qagen.stage import build_dataset, generate, split
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tests"))  # for scripted_teacher, which is no test
 MACHINES = ["Osprey", "Heron", "Kestrel", "Plover", "Avocet", "Curlew", "Dunlin", "Godwit", "Knot", "Ruff"]
 QUANTITIES = {"voltage": "V", "current": "A", "length": "mm", "power": "W", "pressure": "Pa", "delay": "ns", "field": "T", "weight": "kg"}
 

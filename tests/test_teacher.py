@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-sys.path.insert(0, str(Path(__file__).parent))  # for scripted_teacher, which is no test
 from scripted_teacher import ScriptedTeacher
 
 from harvest.store import FieldsmithError

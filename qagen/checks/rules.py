@@ -206,7 +206,9 @@ def _keeps_the_wording(pair: Candidate) -> Iterator[Fault]:
     if len(body & asked) < (LEAST_KEPT if hole else LEAST_KEPT_OPEN) * len(body):
         yield Fault("leaves-out", ", ".join(sorted(body - asked)))
     wanted = _FORMS.get(hole[1].split()[0] if hole else "", _ANY_FORM)
-    if not wanted.search(pair.question):
+    # A hole after 为 (is) that is filled by 什么 (what) reads 为什么: why.
+    turned_why = hole is not None and hole[1] != "什么原因" and "为什么" in pair.question
+    if turned_why or not wanted.search(pair.question):
         yield Fault("wrong-form", f"{hole[0] if hole else 'a statement'} asked as `{pair.question[:40]}`")
 
 
