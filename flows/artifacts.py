@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.chain import FieldRun
+from flows.field_run import FieldRun
 from flows.findings import Exam, Findings, cost_line, findings
 from flows.terminal import summary
 

@@ -12,7 +12,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from pydantic import Field
 
-from flows.chain import STEPS, FieldRun, Step, open_run, run_step
+from flows.chain import STEPS, Step, run_step
+from flows.field_run import FieldRun, open_run
 from flows.logs import show_packages
 from harvest.store import FieldsmithError, hold
 

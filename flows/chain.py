@@ -7,16 +7,17 @@ the run's manifest, and does nothing if that record already stands for the same 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 from flows.child import run_train
-from flows.config import FieldConfig, load_field
+from flows.field_run import FieldRun, describe
+from flows.report import REPORT_VERSION, write_html
+from flows.samples import answer_samples
 from harvest.store import (
-    FieldsmithError,
     StageRecord,
     fingerprint,
     hold,
@@ -34,38 +35,12 @@ STACK = ("fieldsmith", "torch", "transformers", "trl", "peft", "unsloth")
 
 
 @dataclass(frozen=True, slots=True)
-class FieldRun:
-    """One run of one field: settings with the flow's parameters applied, and the folder that holds its files."""
-
-    name: str
-    config: FieldConfig
-    run: Path
-    refresh: bool = False
-
-    @property
-    def dataset(self) -> Path:
-        """The folder of training data and exams."""
-        return self.run / "dataset"
-
-
-@dataclass(frozen=True, slots=True)
 class Step:
     """A named part of the chain."""
 
     name: str
     does: str
     run: Callable[[FieldRun], StageRecord]
-
-
-def open_run(field: str, *, max_papers: int | None = None, seed: int | None = None, refresh: bool = False) -> FieldRun:
-    """Load a field and apply what was asked for on the command line; raises `UsageError` for bad YAML."""
-    file = load_field(field)
-    config = file.config
-    if max_papers is not None:
-        config = config.model_copy(update={"harvest": config.harvest.model_copy(update={"max_papers": max_papers})})
-    if seed is not None:
-        config = config.model_copy(update={"seed": seed})
-    return FieldRun(file.name, config, file.run, refresh)
 
 
 def harvest_field(run: FieldRun) -> StageRecord:
@@ -115,8 +90,6 @@ def train_model(run: FieldRun) -> StageRecord:
 
 def evaluate_model(run: FieldRun) -> StageRecord:
     """Base against tuned model on the sealed exams, and three questions answered by both."""
-    from flows.samples import answer_samples
-
     out = model_folder(run)
     key = fingerprint("evaluate", out.name, _exam_seals(run))
 
@@ -133,8 +106,6 @@ def evaluate_model(run: FieldRun) -> StageRecord:
 
 def write_report(run: FieldRun) -> StageRecord:
     """Everything that was found, as one HTML file."""
-    from flows.report import REPORT_VERSION, write_html
-
     out = model_folder(run)
     done = {name: record.fingerprint for name, record in read_manifest(run.run).items() if name != "report"}
     key = fingerprint("report", REPORT_VERSION, out.name, done)
@@ -175,26 +146,11 @@ def run_step(run: FieldRun, step: Step) -> bool:
     return worked
 
 
-def describe(counts: Mapping[str, Any]) -> str:
-    """Counts as one line for a person."""
-    flat = [f"{name} {value}" for name, value in counts.items() if not isinstance(value, Mapping)]
-    nested = [f"{name} ({describe(value)})" for name, value in counts.items() if isinstance(value, Mapping) and value]
-    return ", ".join(flat + nested)
-
-
 def model_folder(run: FieldRun) -> Path:
     """The folder of the model that these settings and this training data give; its name is their fingerprint."""
     data = {path.name: sha256_file(path) for path in _training_files(run)}
     key = fingerprint("train", run.config.train, run.config.seed, data)
     return run.run / "models" / key[:12]
-
-
-def newest_model(run: FieldRun) -> Path:
-    """The model that was trained last, whatever the settings are now; raises `FieldsmithError` before the first."""
-    record = read_manifest(run.run).get("train")
-    if record is None:
-        raise FieldsmithError(f"field {run.name} has no model yet; build one: fieldsmith run {run.name}")
-    return run.run / "models" / str(record.counts["model"])
 
 
 def _training_files(run: FieldRun) -> Iterator[Path]:

@@ -76,7 +76,8 @@ def _chain_commands(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from flows.chain import STEPS, open_run, run_chain
+    from flows.chain import STEPS, run_chain
+    from flows.field_run import open_run
 
     run = open_run(options.field, max_papers=options.max_papers, seed=options.seed, refresh=options.refresh)
     wanted = STAGES.get(options.command)
@@ -97,7 +98,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from flows.chain import describe, open_run
+    from flows.field_run import describe, open_run
     from harvest.store import read_manifest
 
     run = open_run(options.field)
@@ -109,7 +110,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _show(field: str) -> None:
-    from flows.chain import open_run
+    from flows.field_run import open_run
     from flows.findings import findings
     from flows.terminal import summary
 
@@ -125,8 +126,9 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace) -> int:
-    from flows.chain import newest_model, open_run, plan
+    from flows.chain import plan
     from flows.child import run_train
+    from flows.field_run import newest_model, open_run
 
     if not options.question.strip():
         raise UsageError("the question is empty")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.chain import FieldRun, newest_model
+from flows.field_run import FieldRun, newest_model
 from flows.samples import Sample
 from harvest.records import Document, Rejection
 from harvest.store import FieldsmithError, StageRecord, fingerprint, load, load_lines, read_manifest, safe_name

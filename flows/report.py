@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from flows.chain import FieldRun, describe
+from flows.field_run import FieldRun, describe
 from flows.findings import Findings, cost_line, findings
 from harvest.store import write_text
 

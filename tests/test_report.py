@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.chain import FieldRun
 from flows.config import FieldConfig
+from flows.field_run import FieldRun
 from flows.findings import findings
 from flows.report import write_html
 from flows.samples import Sample, answer_samples
