@@ -35,7 +35,7 @@ from train.dataset import digests, prepare
 from train.models import cache_folder, materialise, resolve
 from train.models import load as load_model
 from train.prove.exam import examine, read_exam, score
-from train.records import EvalResult, Training
+from train.records import EvalResult, ExamItem, Training
 from train.tune.checkpoints import move_into_place
 from train.tune.stage import RECORD, Lesson, StageResult, finished, tune
 
@@ -176,6 +176,7 @@ class _Examiner:
     def __init__(self, model: Any, tokenizer: Any, config: TrainConfig, seed: int, out: Path, adapter: str) -> None:
         self.model, self.tokenizer, self.config, self.seed, self.out, self.adapter = model, tokenizer, config, seed, out, adapter
         self.base = _identity(config.base)
+        self.known: dict[tuple[str, ExamItem], EvalResult] = {}
 
     def examine(self, exam: Path) -> dict[str, Any]:
         """Both models' results, compared."""
@@ -188,14 +189,24 @@ class _Examiner:
         return {"sha256": sha256_file(exam), **examine(base, tuned, self.seed)}
 
     def _results(self, exam: Path, path: Path, key: str, who: str) -> list[EvalResult]:
-        if is_done(path, key):
-            return list(load_lines(path, EvalResult))
         items = read_exam(exam)
-        log.info("exam %s: %d questions to the %s model", exam.stem, len(items), who)
-        results = score(self.model, self.tokenizer, items, system_prompt=self.config.system_prompt, seed=self.seed)
-        save_lines(path, results)
-        mark_done(path, key)
+        if is_done(path, key):
+            results = list(load_lines(path, EvalResult))
+        else:
+            results = self._score(exam.stem, items, who)
+            save_lines(path, results)
+            mark_done(path, key)
+        self.known |= {(who, item): result for item, result in zip(items, results, strict=True)}
         return results
+
+    def _score(self, exam: str, items: Sequence[ExamItem], who: str) -> list[EvalResult]:
+        """One exam may be a part of another: a question is put to a model once."""
+        new = [item for item in items if (who, item) not in self.known]
+        if not new:
+            return [self.known[who, item] for item in items]
+        log.info("exam %s: %d questions to the %s model", exam, len(new), who)
+        scored = iter(score(self.model, self.tokenizer, new, system_prompt=self.config.system_prompt, seed=self.seed))
+        return [self.known.get((who, item)) or next(scored) for item in items]
 
 
 def _adapter(out: Path) -> Path:
