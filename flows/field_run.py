@@ -46,7 +46,8 @@ def newest_model(run: FieldRun) -> Path:
 
 
 def describe(counts: Mapping[str, Any]) -> str:
-    """Counts as one line for a person."""
-    flat = [f"{name} {value}" for name, value in counts.items() if not isinstance(value, Mapping)]
+    """Counts as one line for a person; the hash over a stage's files, which stands among them, is for machines."""
+    counts = {name: value for name, value in counts.items() if name != "files"}
+    flat = [f"{name} {value}" for name, value in counts.items() if not isinstance(value, Mapping) and value != []]
     nested = [f"{name} ({describe(value)})" for name, value in counts.items() if isinstance(value, Mapping) and value]
     return ", ".join(flat + nested)

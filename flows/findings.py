@@ -21,7 +21,7 @@ EXAM_TITLES = {
     "seen": "generated, trained documents",
     "unseen": "generated, held-out documents",
 }
-HEADLINE = ("expert_trained", "seen", "expert")
+HEADLINE = (("expert_trained", "expert_held_out"), ("seen", "unseen"))
 SHOWN_PAIRS = 10
 CONTEXT = 220
 
@@ -97,10 +97,11 @@ class Findings:
     @property
     def headline(self) -> str:
         """The first sentence of every report: what was shown, or that nothing was."""
-        exam = next((exam for name in HEADLINE for exam in self.exams if exam.name == name), None)
-        if exam is None:
-            return "No exam was held, so nothing is shown about what this model knows."
-        return f"{_judge(exam.nll)} on {exam.n} questions ({exam.title}): {_likelihood(exam.nll)}{_choices(exam)}."
+        exams = {exam.name: exam for exam in self.exams}
+        for trained, held_out in HEADLINE:
+            if trained in exams:
+                return _headline(exams[trained], exams.get(held_out))
+        return "No exam was held, so nothing is shown about what this model knows."
 
 
 def findings(run: FieldRun) -> Findings:
@@ -132,23 +133,32 @@ def cost_line(cost: Mapping[str, float]) -> str:
     return f"{money:.2f} at the teacher's price; {made + kept:,.0f} replies, {kept:,.0f} of them kept from before; {tokens:,.0f} tokens"
 
 
-def _judge(gain: Gain) -> str:
-    return {
-        "better": "The tuned model knows more than its base",
-        "worse": "The tuned model is worse than its base",
-        "no difference shown": "No gain is shown",
-    }[gain.verdict]
+def _headline(trained: Exam, held_out: Exam | None) -> str:
+    beside = f", {_nats(held_out.nll)} on {held_out.n} about held-out ones" if held_out else ""
+    likelihood = f"true answers {_nats(trained.nll)} nats per token likelier on {trained.n} questions about trained documents{beside}"
+    return f"{_judge(trained.nll, held_out.nll if held_out else None)}: {likelihood}{_choices(trained)}."
 
 
-def _likelihood(gain: Gain) -> str:
-    return f"likelihood {gain.value:+.2f} nats per answer token [{gain.low:+.2f}, {gain.high:+.2f}]"
+def _judge(trained: Gain, held_out: Gain | None) -> str:
+    """Facts of a document can be learnt only where it was read: what is gained elsewhere too is form."""
+    if trained.high < 0:
+        return "The tuned model is worse than its base"
+    if trained.low <= 0:
+        return "No gain is shown"
+    if held_out is None or trained.low <= held_out.high:
+        return "The tuned model answers better than its base, which may be form alone"
+    return "The tuned model has learnt from its documents"
+
+
+def _nats(gain: Gain) -> str:
+    return f"{gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
 
 
 def _choices(exam: Exam) -> str:
     if exam.accuracy is None or exam.base_accuracy is None or exam.tuned_accuracy is None:
         return ""
     gain = exam.accuracy
-    return f"; choices {exam.base_accuracy:.0%} -> {exam.tuned_accuracy:.0%} [{gain.low:+.0%}, {gain.high:+.0%}]"
+    return f"; right choices {exam.base_accuracy:.0%} -> {exam.tuned_accuracy:.0%}, gain [{gain.low:+.0%}, {gain.high:+.0%}]"
 
 
 def _exams(metrics: Mapping[str, Any]) -> Iterator[Exam]:

@@ -103,13 +103,22 @@ def test_report_shows_evidence_counts_and_cost(run: FieldRun) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "says"),
-    [(0.5, 0.9, "The tuned model knows more"), (-0.9, -0.1, "The tuned model is worse"), (-0.1, 0.5, "No gain is shown")],
+    ("trained", "held_out", "says"),
+    [
+        ((1.5, 1.9), (0.5, 0.9), "The tuned model has learnt from its documents"),
+        ((0.5, 0.9), (0.4, 0.8), "The tuned model answers better than its base, which may be form alone"),
+        ((0.5, 0.9), None, "The tuned model answers better than its base, which may be form alone"),
+        ((-0.1, 0.5), (-0.5, -0.2), "No gain is shown"),
+        ((-0.9, -0.1), (-2.0, -1.0), "The tuned model is worse than its base"),
+    ],
 )
-def test_headline_says_what_the_interval_allows(run: FieldRun, low: float, high: float, says: str) -> None:
-    save(run.run / "models" / "abc" / "metrics.json", {"exams": {"expert_trained": exam(low, high), "seen": exam(1.0, 2.0)}})
+def test_headline_says_what_the_intervals_allow(
+    run: FieldRun, trained: tuple[float, float], held_out: tuple[float, float] | None, says: str
+) -> None:
+    exams = {"expert_trained": exam(*trained), "seen": exam(5.0, 6.0)} | ({"expert_held_out": exam(*held_out)} if held_out else {})
+    save(run.run / "models" / "abc" / "metrics.json", {"exams": exams})
     found = findings(run)
-    assert found.headline.startswith(says)
+    assert found.headline.startswith(f"{says}: true answers")
     assert summary(found).startswith(f"lab: {says}")
 
 

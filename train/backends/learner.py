@@ -51,4 +51,4 @@ def computes_in_bf16() -> bool:
     if torch.cuda.is_available():
         return bool(torch.cuda.is_bf16_supported())
     able = torch.cpu.get_capabilities()
-    return any(able.get(feature) for feature in ("amx_bf16", "amx_tile", "avx512_bf16", "bf16", "arm_bf16"))
+    return any(able.get(feature) for feature in ("amx_bf16", "avx512_bf16", "bf16", "sve_bf16"))
