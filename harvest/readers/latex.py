@@ -7,6 +7,7 @@ import re
 
 from harvest.readers.extract import REFERENCES, Block, Extract, UnreadableDocument, lay_out, without_references
 from harvest.readers.source import SourceTree, read_tree
+from harvest.readers.tex.commands import COMMANDS
 from harvest.readers.tex.interpreter import Interpreter
 from harvest.readers.versions import LATEX
 
@@ -22,7 +23,7 @@ def read_latex(data: bytes, name: str) -> Extract:
     """
     tree = read_tree(data, name)
     main = main_file(tree, name)
-    reader = Interpreter(tree, main)
+    reader = Interpreter(tree, main, COMMANDS)
     blocks = _without_empty_references(without_references(reader.read()))
     text, sections = lay_out(blocks)
     if len(re.findall(r"\w", text)) < 20:

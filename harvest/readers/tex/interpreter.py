@@ -7,7 +7,7 @@ be indestructible instead: any input ends, in a time linear in its length, with 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harvest.readers.extract import Block
@@ -35,8 +35,8 @@ class Group:
 class Interpreter:
     """The state of the reading of one document; `read` gives its blocks."""
 
-    def __init__(self, tree: SourceTree, main: str) -> None:
-        self.tree, self.main = tree, main
+    def __init__(self, tree: SourceTree, main: str, commands: Mapping[str, Callable[[Interpreter], None]]) -> None:
+        self.tree, self.main, self.commands = tree, main, commands
         self.source: Input = Input(tree.files[main], main)
         self.macros: Macros = Macros()
         self.references: References = References()
@@ -53,9 +53,6 @@ class Interpreter:
         self.nesting = 0
         self.warnings: list[str] = []
         self.missing: dict[str, None] = {}
-        from harvest.readers.tex.commands import COMMANDS
-
-        self.commands = COMMANDS
 
     # ---- the pass
 
@@ -319,7 +316,7 @@ class Interpreter:
 
     def package(self, path: str) -> None:
         """Take over the macros of a package that users could have typed themselves (no internal @ names)."""
-        reader = Interpreter(SourceTree({path: self.tree.files[path]}), path)
+        reader = Interpreter(SourceTree({path: self.tree.files[path]}), path, self.commands)
         reader.read()
         public = {k: m for k, m in reader.macros.commands.items() if "@" not in k and not any("@" in t and t[0] == "\\" for t in m.body)}
         self.macros.commands.update({k: m for k, m in public.items() if k not in self.commands and k not in names.ARGUMENTS})
