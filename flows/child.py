@@ -7,6 +7,7 @@ the child ends when its standard input closes, which even `kill -9` of the paren
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -23,7 +24,11 @@ def run_train(plan: Mapping[str, Any], out: Path) -> None:
     path = out / f"{plan['task']}.plan.json"
     save(path, plan)
     command = [sys.executable, "-m", "train", "run", str(path)]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    # Threads that spin while they wait cost a busy machine many times their work; read when torch is loaded, hence here.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    child = subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
     try:
         said = _forward(child, out / f"{plan['task']}.log")
         code = child.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import subprocess
 import sys
@@ -35,7 +36,9 @@ def local_server(command: Sequence[str], *, ready_seconds: float = READY_SECONDS
     """
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
         logger.info("starting the local teacher")
-        process = subprocess.Popen(list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True)
+        # Threads that spin while they wait cost a busy machine many times their work; read when torch is loaded, hence here.
+        environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+        process = subprocess.Popen(list(command), env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said, text=True)
         try:
             yield _address(process, said, ready_seconds)
         finally:
