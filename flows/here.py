@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from types import FrameType
 from typing import Any, cast
 from uuid import UUID
 
@@ -29,6 +30,8 @@ def execute(client: SyncPrefectClient, flow: Flow[..., Any], run: FlowRun) -> St
     setup_logging()
     show_packages()
     done = threading.Event()
+    # A signal of our own: in the background of a script SIGINT is ignored, and cancelling must work there too.
+    signal.signal(signal.SIGUSR1, _interrupt)
     threading.Thread(target=_obey_cancel, args=(run.id, done), daemon=True).start()
     try:
         return cast("State", run_flow(flow, flow_run=run, return_type="state"))
@@ -38,6 +41,10 @@ def execute(client: SyncPrefectClient, flow: Flow[..., Any], run: FlowRun) -> St
         return cast("State", client.read_flow_run(run.id).state)
     finally:
         done.set()
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def _obey_cancel(run: UUID, done: threading.Event) -> None:
@@ -50,7 +57,7 @@ def _obey_cancel(run: UUID, done: threading.Event) -> None:
                 continue
             if state is not None and (state.is_cancelling() or state.is_cancelled()):
                 # to the main thread itself: a signal raised in this one would not wake it from a blocking call
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
                 return
 
 

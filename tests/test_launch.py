@@ -288,7 +288,10 @@ def test_a_signal_ends_run_and_children(server: Place, number: signal.Signals, s
 def test_cancelling_in_prefect_ends_a_run_in_this_process(server: Place) -> None:
     mark = server.folder / "mark"
     mark.unlink(missing_ok=True)
-    run = server.standin("--seconds", "100", "--flow-run-name", "cancel-me")
+    # as in the background of a script, where an interrupt is ignored
+    deaf = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+    options = ("--mark", str(mark), "--seconds", "100", "--flow-run-name", "cancel-me")
+    run = server.start(*deaf, sys.executable, "go.py", "stand-in", "--field", "broken", *options)
     eventually(lambda: mark.exists() and mark.read_text())
     server.post(f"/flow_runs/{server.runs()['cancel-me']['id']}/set_state", {"state": {"type": "CANCELLING"}, "force": True})
     end(run, 60)
