@@ -26,7 +26,7 @@ def _markdown(found: Findings) -> str:
 
 def _row(exam: Exam) -> dict[str, object]:
     row: dict[str, object] = {"exam": exam.title, "n": exam.n, "base nll": round(exam.base_nll, 3), "tuned nll": round(exam.tuned_nll, 3)}
-    row["nll gain"] = f"{exam.nll.value:+.3f} [{exam.nll.low:+.3f}, {exam.nll.high:+.3f}]"
+    row["nll gain"] = exam.nll.nats
     if exam.accuracy is not None:
         row |= {"base choices": exam.base_accuracy, "tuned choices": exam.tuned_accuracy}
         row["choices gain"] = f"{exam.accuracy.value:+.3f} [{exam.accuracy.low:+.3f}, {exam.accuracy.high:+.3f}]"

@@ -35,6 +35,11 @@ class Gain:
     high: float
 
     @property
+    def nats(self) -> str:
+        """The gain as text, for likelihoods."""
+        return f"{self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
+
+    @property
     def verdict(self) -> str:
         """What the interval allows one to say."""
         if self.low > 0:
@@ -134,8 +139,8 @@ def cost_line(cost: Mapping[str, float]) -> str:
 
 
 def _headline(trained: Exam, held_out: Exam | None) -> str:
-    beside = f", {_nats(held_out.nll)} on {held_out.n} about held-out ones" if held_out else ""
-    likelihood = f"true answers {_nats(trained.nll)} nats per token likelier on {trained.n} questions about trained documents{beside}"
+    beside = f", {held_out.nll.nats} on {held_out.n} about held-out ones" if held_out else ""
+    likelihood = f"true answers {trained.nll.nats} nats per token likelier on {trained.n} questions about trained documents{beside}"
     return f"{_judge(trained.nll, held_out.nll if held_out else None)}: {likelihood}{_choices(trained)}."
 
 
@@ -148,10 +153,6 @@ def _judge(trained: Gain, held_out: Gain | None) -> str:
     if held_out is None or trained.low <= held_out.high:
         return "The tuned model answers better than its base, which may be form alone"
     return "The tuned model has learnt from its documents"
-
-
-def _nats(gain: Gain) -> str:
-    return f"{gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
 
 
 def _choices(exam: Exam) -> str:

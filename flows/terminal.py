@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flows.findings import Exam, Findings, Gain, cost_line
+from flows.findings import Exam, Findings, cost_line
 
 
 def summary(found: Findings) -> str:
@@ -25,11 +25,7 @@ def _table(exams: tuple[Exam, ...]) -> Iterator[str]:
     yield f"{'exam':<34}{'n':>5}   {'nats per answer token':<42}{'right choices':<38}"
     yield f"{'':<34}{'':>5}   {'base':>6} {'tuned':>6}  {'gain [95 % interval]':<26}{'base':>6} {'tuned':>6}  {'gain [95 % interval]':<24}"
     for exam in exams:
-        yield f"{exam.title:<34}{exam.n:>5}   {exam.base_nll:>6.2f} {exam.tuned_nll:>6.2f}  {_nats(exam.nll):<26}{_choices(exam)}"
-
-
-def _nats(gain: Gain) -> str:
-    return f"{gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}]"
+        yield f"{exam.title:<34}{exam.n:>5}   {exam.base_nll:>6.2f} {exam.tuned_nll:>6.2f}  {exam.nll.nats:<26}{_choices(exam)}"
 
 
 def _choices(exam: Exam) -> str:
