@@ -106,7 +106,7 @@ class Findings:
         for trained, held_out in HEADLINE:
             if trained in exams:
                 return _headline(exams[trained], exams.get(held_out))
-        return "No exam was held, so nothing is shown about what this model knows."
+        return "Too few exam questions on trained documents for an interval, so nothing is shown about what this model learnt."
 
 
 def findings(run: FieldRun) -> Findings:
