@@ -11,7 +11,7 @@ from typing import Any
 from flows.field_run import FieldRun, newest_model
 from flows.samples import Sample
 from harvest.records import Document, Rejection
-from harvest.store import FieldsmithError, StageRecord, fingerprint, load, load_lines, read_manifest, safe_name
+from harvest.store import FieldsmithError, StageRecord, fingerprint, load, load_lines, read_manifest, safe_name, whole_lines
 from qagen.records import Example, QAPair
 
 EXAM_TITLES = {
@@ -127,15 +127,17 @@ def findings(run: FieldRun) -> Findings:
         rejections=_rejections(run.run),
         pairs=tuple(_shown_pairs(run)),
         samples=tuple(load(model / "samples.json", list[Sample])),
-        cost=_cost(stages),
+        cost=_cost(run.run, stages),
     )
 
 
 def cost_line(cost: Mapping[str, float]) -> str:
     """Cost as a person reads it."""
-    made, kept, money = cost.get("calls_made", 0), cost.get("calls_kept", 0), cost.get("money", 0)
+    made, replies, money = cost.get("calls_made", 0), cost.get("replies", 0), cost.get("money", 0)
     tokens = cost.get("input_tokens", 0) + cost.get("output_tokens", 0)
-    return f"{money:.2f} at the teacher's price; {made + kept:,.0f} replies, {kept:,.0f} of them kept from before; {tokens:,.0f} tokens"
+    return (
+        f"{money:.2f} at the teacher's price; {replies:,.0f} replies, {made:,.0f} of them asked for in the last run; {tokens:,.0f} tokens"
+    )
 
 
 def _headline(trained: Exam, held_out: Exam | None) -> str:
@@ -207,8 +209,9 @@ def _shown_pairs(run: FieldRun) -> Iterator[ShownPair]:
         yield ShownPair(pair, document.paper.title, text[max(0, start - CONTEXT) : start], text[start:end], text[end : end + CONTEXT])
 
 
-def _cost(stages: Mapping[str, StageRecord]) -> dict[str, float]:
-    total: dict[str, float] = {}
+def _cost(run: Path, stages: Mapping[str, StageRecord]) -> dict[str, float]:
+    """Tokens and money of the run's whole life, from its stages, and the number of replies in its ledger."""
+    total = {"replies": float(sum(1 for path in (run / "replies").glob("*.jsonl") for _ in whole_lines(path)))}
     for record in stages.values():
         for name, value in record.cost.items():
             total[name] = total.get(name, 0.0) + value

@@ -62,7 +62,8 @@ def run(tmp_path: Path) -> FieldRun:
     )
     save(model / "samples.json", [Sample("seen", "How long?", "528 m", SENTENCE, "p1", HOSTILE, "528 m")])
     save(model / "metrics.json", {"exams": {"seen": exam(0.5, 0.9), "unseen": exam(-0.1, 0.2, choices=False)}})
-    record_stage(run.run, "generate", StageRecord("f", {}, {"pairs": 1}, {}, cost={"calls_made": 5, "calls_kept": 2, "money": 0.5}))
+    save_lines(run.run / "replies" / "p1.jsonl", [{"key": "a"}, {"key": "b"}])
+    record_stage(run.run, "generate", StageRecord("f", {}, {"pairs": 1}, {}, cost={"calls_made": 1, "calls_kept": 1, "money": 0.5}))
     record_stage(run.run, "train", StageRecord("f", {}, {"model": "abc"}, {}))
     return run
 
@@ -98,7 +99,7 @@ def test_report_shows_evidence_counts_and_cost(run: FieldRun) -> None:
     html = report(run)
     assert "is 528 m long.</mark> After it." in html
     assert "quote-not-found" in html
-    assert "0.50 at the teacher&#39;s price; 7 replies" in html
+    assert "0.50 at the teacher&#39;s price; 2 replies, 1 of them asked for in the last run" in html
     assert "+0.70 [+0.50, +0.90]" in html
 
 
