@@ -99,7 +99,7 @@ def test_report_shows_evidence_counts_and_cost(run: FieldRun) -> None:
     html = report(run)
     assert "is 528 m long.</mark> After it." in html
     assert "quote-not-found" in html
-    assert "0.50 at the teacher&#39;s price; 2 replies, 1 of them asked for in the last run" in html
+    assert "0.50 at the teacher&#39;s price; 2 replies, 1 of them new in the last run" in html
     assert "+0.70 [+0.50, +0.90]" in html
 
 
