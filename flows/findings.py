@@ -135,9 +135,7 @@ def cost_line(cost: Mapping[str, float]) -> str:
     """Cost as a person reads it."""
     made, replies, money = cost.get("calls_made", 0), cost.get("replies", 0), cost.get("money", 0)
     tokens = cost.get("input_tokens", 0) + cost.get("output_tokens", 0)
-    return (
-        f"{money:.2f} at the teacher's price; {replies:,.0f} replies, {made:,.0f} of them new in the last run; {tokens:,.0f} tokens"
-    )
+    return f"{money:.2f} at the teacher's price; {replies:,.0f} replies, {made:,.0f} of them new in the last run; {tokens:,.0f} tokens"
 
 
 def _headline(trained: Exam, held_out: Exam | None) -> str:
