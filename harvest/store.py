@@ -136,7 +136,7 @@ def load(path: Path, kind: type[Record]) -> Record:
     try:
         record: Record = _adapter(kind).validate_json(path.read_bytes())
     except ValidationError as error:
-        raise FieldsmithError(f"{path} does not hold a {kind.__name__}: {_first(error)}") from error
+        raise FieldsmithError(f"{path} does not hold a {kind.__name__}: {first_problem(error)}") from error
     return record
 
 
@@ -148,7 +148,7 @@ def load_lines(path: Path, kind: type[Record]) -> Iterator[Record]:
                 try:
                     yield _adapter(kind).validate_json(line)
                 except ValidationError as error:
-                    raise FieldsmithError(f"{path}, line {number}, does not hold a {kind.__name__}: {_first(error)}") from error
+                    raise FieldsmithError(f"{path}, line {number}, does not hold a {kind.__name__}: {first_problem(error)}") from error
 
 
 def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -159,6 +159,13 @@ def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
         for line in file:
             if line.endswith(b"\n") and line.strip():
                 yield json.loads(line)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that pydantic found wrong, as `where: what`, to be put into a sentence."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 # ---- receipts: which input a unit's file was made from
@@ -261,12 +268,6 @@ def _plain(value: object) -> object:
 
 def _line(record: object) -> str:
     return json.dumps(record, default=_plain, ensure_ascii=False) + "\n"
-
-
-def _first(error: ValidationError) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def _cut_torn_line(file: Any) -> None:

@@ -10,11 +10,11 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harvest.store import FieldsmithError, UsageError, save
+from harvest.store import FieldsmithError, UsageError, first_problem, save
 from train.config import LoraConfig, StageConfig, TrainConfig
 from train.stage import answer, evaluate, train
 
@@ -111,7 +111,7 @@ def _read_plan(path: Path) -> Plan:
     except OSError as error:
         raise UsageError(f"the plan {path} cannot be read: {error.strerror}") from error
     except ValidationError as error:
-        raise UsageError(f"the plan {path} is none: {_first(error)}") from error
+        raise UsageError(f"the plan {path} is none: {first_problem(error)}") from error
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -133,18 +133,12 @@ def _pairs(options: argparse.Namespace) -> int:
         lora = LoraConfig(r=options.rank, alpha=2 * options.rank)
         config = TrainConfig(base=options.base, backend=options.backend, lora=lora, stages=(stage,))
     except ValidationError as error:
-        raise UsageError(f"python -m train: {_first(error)}") from error
+        raise UsageError(f"python -m train: {first_problem(error)}") from error
     if not options.data.exists():
         raise UsageError(f"there is no {options.data} to train on; the commands are: PAIRS.jsonl, run, serve")
     training = train(config, options.data, options.output, seed=options.seed)
     print(json.dumps({"adapter": training.adapter, "backend": training.backend, "counts": training.counts}, ensure_ascii=False))
     return 0
-
-
-def _first(error: ValidationError) -> str:
-    first: Any = error.errors()[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
 # ---- being a child
