@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -13,33 +14,109 @@ from harvest.records import UNKNOWN_LICENCE
 _ARXIV_ID = re.compile(r"(?:arxiv:)?(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v[1-9]\d*)?", re.IGNORECASE)
 
 
+_CATEGORY = re.compile(r"[a-z-]+(?:\.[A-Za-z-]+)?")
+# Licences that let anyone pass on texts made of the work (https://spdx.org/licenses/).
+PUBLISHABLE = (
+    "CC0-1.0",
+    "CC-BY-1.0",
+    "CC-BY-2.*",
+    "CC-BY-3.*",
+    "CC-BY-4.0",
+    "CC-BY-SA-*",
+    "LicenseRef-public-domain",
+    "PDDL-1.0",
+    "Apache-2.0",
+    "MIT",
+    "BSD-*",
+    "ISC",
+    "Unlicense",
+)
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class ArxivSource(_Settings):
-    """Papers of arXiv: a search query in arXiv's own language, or a list of ids."""
+    """Papers of arXiv: a search query in arXiv's own language, categories, a range of dates, or a list of ids."""
 
     query: str = Field(default="", description="arXiv search query, such as cat:physics.acc-ph")
+    categories: tuple[str, ...] = Field(default=(), description="arXiv categories, such as physics.acc-ph; a paper of any of them")
+    since: date | None = Field(default=None, description="only papers submitted on or after this day, such as 2024-01-01")
+    until: date | None = Field(default=None, description="only papers submitted on or before this day")
     ids: tuple[str, ...] = Field(default=(), description="arXiv ids, with or without version")
+    listing: Literal["search", "oai"] = Field(
+        default="search",
+        description="how categories are listed: by search, or by OAI-PMH for thousands of papers (days are then of the last change)",
+    )
+    forms: tuple[Literal["source", "html", "pdf"], ...] = Field(
+        default=("source", "html", "pdf"), min_length=1, description="what to take of each paper, best first"
+    )
     max_papers: int = Field(default=100, ge=1, description="at most so many papers of this source, newest first")
     interval: float = Field(default=3.0, ge=0, description="seconds between two requests; less than 3 only for a server on this machine")
 
     @model_validator(mode="after")
     def _something_to_ask(self) -> Self:
-        if not self.query and not self.ids:
-            raise ValueError("an arxiv source needs a query or ids")
+        if not self.query and not self.ids and not self.categories:
+            raise ValueError("an arxiv source needs a query, categories or ids")
         wrong = [name for name in self.ids if not _ARXIV_ID.fullmatch(name.strip())]
         if wrong:
             raise ValueError(f"{wrong[0]!r} is not an arXiv id such as 2301.00001, 2301.00001v2 or physics/0601001")
+        odd = [name for name in self.categories if not _CATEGORY.fullmatch(name)]
+        if odd:
+            raise ValueError(f"{odd[0]!r} is not an arXiv category such as physics.acc-ph or hep-ex")
+        if self.since and self.until and self.until < self.since:
+            raise ValueError(f"until ({self.until}) lies before since ({self.since})")
+        if self.listing == "oai" and (self.query or not self.categories):
+            raise ValueError("listing: oai lists categories; it knows no query")
         return self
 
 
 class FolderSource(_Settings):
-    """Documents that lie on a disk: LaTeX (.tex, .tar.gz) and PDF; files of one stem are one paper."""
+    """Documents that lie on a disk: LaTeX, PDF, HTML, Markdown, plain text, EPUB, DOCX; files of one stem are one paper."""
 
     path: Path = Field(description="folder, relative to the YAML file")
+    include: tuple[str, ...] = Field(default=("**/*",), min_length=1, description="globs below the folder, such as reports/**/*.pdf")
+    exclude: tuple[str, ...] = Field(default=(), description="globs of what is left out")
+    books: tuple[str, ...] = Field(default=(), description="globs of books, which are split into one document per chapter")
     licence: str = Field(default=UNKNOWN_LICENCE, description="SPDX id of everything in the folder")
+
+
+class InspireSource(_Settings):
+    """Papers of INSPIRE-HEP (https://inspirehep.net), with the full texts that it links or that arXiv has."""
+
+    query: str = Field(min_length=1, description="INSPIRE literature search, such as 't beam dynamics and de > 2020'")
+    max_papers: int = Field(default=100, ge=1, description="at most so many papers of this source, most recent first")
+    allow_private: tuple[str, ...] = Field(default=(), description="hosts with private addresses that downloads may come from")
+
+
+class UrlsSource(_Settings):
+    """Documents behind addresses: a list, a text file of one address a line, or a BibTeX file (its url, doi and eprint fields)."""
+
+    urls: tuple[str, ...] = Field(default=(), description="http or https addresses")
+    file: Path | None = Field(default=None, description="a .txt of addresses or a .bib, relative to the YAML file")
+    licence: str = Field(default=UNKNOWN_LICENCE, description="SPDX id of all of them")
+    max_megabytes: int = Field(default=200, ge=1, description="size of the largest file that is taken")
+    allow_private: tuple[str, ...] = Field(default=(), description="hosts with private addresses that downloads may come from")
+
+    @model_validator(mode="after")
+    def _something_to_get(self) -> Self:
+        if not self.urls and self.file is None:
+            raise ValueError("a urls source needs urls or a file")
+        wrong = [url for url in self.urls if not re.match(r"https?://[^/\s]+", url)]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is not an http or https address")
+        return self
+
+
+class PythonSource(_Settings):
+    """A lab's own archive: a Python function that yields Documents."""
+
+    call: str = Field(
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:function, the module found from the YAML's folder or installed"
+    )
+    arguments: dict[str, str | int | float | bool] = Field(default={}, description="keyword arguments of the function")
+    licence: str = Field(default=UNKNOWN_LICENCE, description="SPDX id of documents that state none")
 
 
 class Source(_Settings):
@@ -47,12 +124,22 @@ class Source(_Settings):
 
     arxiv: ArxivSource | None = None
     folder: FolderSource | None = None
+    inspire: InspireSource | None = None
+    urls: UrlsSource | None = None
+    python: PythonSource | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.arxiv is None) == (self.folder is None):
-            raise ValueError("a source is either arxiv: or folder:, one of them")
+        if sum(kind is not None for kind in (self.arxiv, self.folder, self.inspire, self.urls, self.python)) != 1:
+            raise ValueError("a source is one of arxiv:, folder:, inspire:, urls: or python:")
         return self
+
+
+class Licences(_Settings):
+    """What may be done with a document by its licence: SPDX ids, or patterns such as CC-BY-*; unknown is never published."""
+
+    train: tuple[str, ...] = Field(default=("*",), min_length=1, description="licences of what may be trained on")
+    publish: tuple[str, ...] = Field(default=PUBLISHABLE, description="licences of what may be passed on")
 
 
 class HarvestConfig(_Settings):
@@ -60,3 +147,9 @@ class HarvestConfig(_Settings):
 
     sources: tuple[Source, ...] = Field(min_length=1)
     max_papers: int | None = Field(default=None, ge=1, description="at most so many papers over all sources")
+    licences: Licences = Field(default=Licences(), description="what may be trained on and what may be published")
+    min_quality: float = Field(default=0.5, ge=0, le=1, description="documents and pages below this score are left out")
+    ocr_language: str = Field(
+        default="eng", pattern=r"^[a-zA-Z_]{3,12}(\+[a-zA-Z_]{3,12})*$", description="Tesseract's languages for scans, such as eng+deu"
+    )
+    workers: int | None = Field(default=None, ge=1, description="documents read at a time; by default one per processor core")

@@ -38,7 +38,19 @@ def to_document(extract: Extract, paper: Paper) -> Document:
     """The document of a paper; a paper without a title takes the one that the text states, or its first heading."""
     title = paper.title or extract.title or next((s.title for s in extract.sections if s.title), "") or paper.id
     paper = replace(paper, title=title)
-    return Document(paper.id, paper, extract.sections, extract.text, sha256_text(extract.text), extract.extractor, extract.warnings)
+    return Document(
+        paper.id,
+        paper,
+        extract.sections,
+        extract.text,
+        sha256_text(extract.text),
+        extract.extractor,
+        extract.warnings,
+        extract.references,
+        extract.pages,
+        extract.hidden,
+        extract.quality,
+    )
 
 
 def close_worker() -> None:

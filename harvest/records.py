@@ -26,6 +26,7 @@ class Paper:
     updated: str | None = None
     doi: str | None = None
     urls: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()  # ids of the versions before this one
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,36 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """A page of a PDF (`number` from 1), the characters of the text that stand on it, and how readable it is.
+
+    `spans` are half-open (start, end) in order; a paragraph that runs over two pages is cut where the page ends.
+    `score` is 0 (garbage) to 1; a page with a `reason` was left out of the text for it and has no spans.
+    """
+
+    number: int
+    spans: tuple[tuple[int, int], ...]
+    score: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenText:
+    """Text that a person does not see on the page, dropped: `reason` such as white, tiny, off-page, covered, invisible."""
+
+    page: int
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """The text of one paper: `sha256` is that of `text` in UTF-8, `extractor` names reader and version."""
+    """The text of one paper: `sha256` is that of `text` in UTF-8, `extractor` names reader and version.
+
+    `references` are the entries of the bibliography, which is cut out of the text; `pages` are those of a PDF, empty
+    for other formats; `quality` is 0 to 1 (None where a format has no measure for it); `also` are the ids of the same
+    paper at other sources or in other versions, which were left out for this one.
+    """
 
     id: str
     paper: Paper
@@ -49,6 +78,11 @@ class Document:
     sha256: str
     extractor: str
     warnings: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    pages: tuple[Page, ...] = ()
+    hidden: tuple[HiddenText, ...] = ()
+    quality: float | None = None
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import IO, Any
 
+from pydantic import TypeAdapter
+
 from harvest.readers.extract import Extract, UnreadableDocument
-from harvest.records import Section
 
 SECONDS = 120.0  # for one document; the longest of our test papers takes 3
 MEMORY = 4 << 30  # bytes of address space of the worker
@@ -43,8 +44,7 @@ class Worker:
             answer = self._ask(process, path)
         if "reason" in answer:
             raise UnreadableDocument(path.name, answer["reason"], answer["detail"])
-        sections = tuple(Section(**section) for section in answer.pop("sections"))
-        return Extract(**{**answer, "sections": sections, "warnings": tuple(answer["warnings"])})
+        return TypeAdapter(Extract).validate_python(answer)
 
     def close(self) -> None:
         """End the process, if there is one."""

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harvest.records import Section
+from harvest.records import HiddenText, Page, Section
 from harvest.store import FieldsmithError
 
 CJK = "\u2e80-\u303f\u3040-\u30ff\u3100-\u312f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef"
@@ -52,13 +52,20 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Extract:
-    """What a reader got out of a file: text, sections, the title if it states one, its own name and warnings."""
+    """What a reader got out of a file: text, sections, the title if it states one, its own name and warnings.
+
+    The other fields are those of `Document`.
+    """
 
     text: str
     sections: tuple[Section, ...]
     title: str
     extractor: str
     warnings: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    pages: tuple[Page, ...] = ()
+    hidden: tuple[HiddenText, ...] = ()
+    quality: float | None = None
 
 
 def lay_out(blocks: Iterable[Block]) -> tuple[str, tuple[Section, ...]]:
