@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_WAIT_POLICY := PASSIVE
 export DO_NOT_TRACK := 1
 
-.PHONY: setup demo test check fix schema clean
+.PHONY: setup demo test check bench fix schema clean
 
 setup: .venv/ready
 
@@ -26,7 +26,14 @@ check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd benchmarks && ../$(BIN)/mypy --config-file ../pyproject.toml *.py
 	$(BIN)/lint-imports
+
+# What is compared is in the extra `bench`; pdftotext is a program (poppler-utils). Missing readers are named, not run.
+bench: setup
+	$(BIN)/python -m pip install --quiet --requirement requirements/torch.txt --constraint requirements/pins.txt --editable '.[bench]'
+	mkdir -p runs
+	$(BIN)/python benchmarks/extraction.py --out runs/extraction.json
 
 fix: setup
 	$(BIN)/ruff check --fix .

@@ -68,7 +68,7 @@ def build_dataset(run: FieldRun) -> StageRecord:
     """Pairs -> sealed exams, then training data that no exam leaks into."""
     from qagen.stage import build_dataset
 
-    return build_dataset(run.config.qagen, run.run, seed=run.config.seed)
+    return build_dataset(run.config.qagen, run.run, seed=run.config.seed, publish=run.config.harvest.licences.publish)
 
 
 def train_model(run: FieldRun) -> StageRecord:

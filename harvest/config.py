@@ -5,32 +5,28 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_serializer, field_validator, model_validator
 
-from harvest.records import UNKNOWN_LICENCE
+from harvest.licence import licence_id, licence_pattern
+from harvest.links import masked, problem, shown
+from harvest.records import PUBLISHABLE, UNKNOWN_LICENCE, is_among
 
 _ARXIV_ID = re.compile(r"(?:arxiv:)?(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v[1-9]\d*)?", re.IGNORECASE)
-
-
 _CATEGORY = re.compile(r"[a-z-]+(?:\.[A-Za-z-]+)?")
-# Licences that let anyone pass on texts made of the work (https://spdx.org/licenses/).
-PUBLISHABLE = (
-    "CC0-1.0",
-    "CC-BY-1.0",
-    "CC-BY-2.*",
-    "CC-BY-3.*",
-    "CC-BY-4.0",
-    "CC-BY-SA-*",
-    "LicenseRef-public-domain",
-    "PDDL-1.0",
-    "Apache-2.0",
-    "MIT",
-    "BSD-*",
-    "ISC",
-    "Unlicense",
-)
+LicenceId = Annotated[str, AfterValidator(licence_id)]
+LicencePattern = Annotated[str, AfterValidator(licence_pattern)]
+
+
+def _host(text: str) -> str:
+    """A host as it is written in an address; `ValueError` for anything else."""
+    if not re.fullmatch(r"[^\s/@?#:]+|\[?[0-9a-fA-F:.]*:[0-9a-fA-F:.]*\]?", text):
+        raise ValueError(f"{shown(text)!r} is not a host such as wiki.lab.example or 10.0.0.7 (without http:// and port)")
+    return text
+
+
+Host = Annotated[str, AfterValidator(_host)]
 
 
 class _Settings(BaseModel):
@@ -47,7 +43,7 @@ class ArxivSource(_Settings):
     ids: tuple[str, ...] = Field(default=(), description="arXiv ids, with or without version")
     listing: Literal["search", "oai"] = Field(
         default="search",
-        description="how categories are listed: by search, or by OAI-PMH for thousands of papers (days are then of the last change)",
+        description="how categories are listed: by search, or by OAI-PMH, which reads whole categories, for thousands of papers",
     )
     forms: tuple[Literal["source", "html", "pdf"], ...] = Field(
         default=("source", "html", "pdf"), min_length=1, description="what to take of each paper, best first"
@@ -67,6 +63,8 @@ class ArxivSource(_Settings):
             raise ValueError(f"{odd[0]!r} is not an arXiv category such as physics.acc-ph or hep-ex")
         if self.since and self.until and self.until < self.since:
             raise ValueError(f"until ({self.until}) lies before since ({self.since})")
+        if (self.since or self.until) and not self.query and not self.categories:
+            raise ValueError("since and until belong to a query or categories; ids are taken whatever their day")
         if self.listing == "oai" and (self.query or not self.categories):
             raise ValueError("listing: oai lists categories; it knows no query")
         return self
@@ -79,44 +77,65 @@ class FolderSource(_Settings):
     include: tuple[str, ...] = Field(default=("**/*",), min_length=1, description="globs below the folder, such as reports/**/*.pdf")
     exclude: tuple[str, ...] = Field(default=(), description="globs of what is left out")
     books: tuple[str, ...] = Field(default=(), description="globs of books, which are split into one document per chapter")
-    licence: str = Field(default=UNKNOWN_LICENCE, description="SPDX id of everything in the folder")
+    licence: LicenceId = Field(default=UNKNOWN_LICENCE, description="SPDX id of everything in the folder")
 
 
 class InspireSource(_Settings):
     """Papers of INSPIRE-HEP (https://inspirehep.net), with the full texts that it links or that arXiv has."""
 
     query: str = Field(min_length=1, description="INSPIRE literature search, such as 't beam dynamics and de > 2020'")
-    max_papers: int = Field(default=100, ge=1, description="at most so many papers of this source, most recent first")
-    allow_private: tuple[str, ...] = Field(default=(), description="hosts with private addresses that downloads may come from")
+    max_papers: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="at most so many papers of this source (INSPIRE gives no more than 10,000), most recent first",
+    )
+    allow_private: tuple[Host, ...] = Field(default=(), description="hosts with private addresses that downloads may come from")
 
 
 class UrlsSource(_Settings):
     """Documents behind addresses: a list, a text file of one address a line, or a BibTeX file (its url, doi and eprint fields)."""
 
     urls: tuple[str, ...] = Field(default=(), description="http or https addresses")
-    file: Path | None = Field(default=None, description="a .txt of addresses or a .bib, relative to the YAML file")
-    licence: str = Field(default=UNKNOWN_LICENCE, description="SPDX id of all of them")
+    file: Path | None = Field(
+        default=None, description="a .bib, or a .txt of one address, DOI or arXiv id a line, relative to the YAML file"
+    )
+    licence: LicenceId = Field(default=UNKNOWN_LICENCE, description="SPDX id of all of them but those from arXiv, which says it itself")
     max_megabytes: int = Field(default=200, ge=1, description="size of the largest file that is taken")
-    allow_private: tuple[str, ...] = Field(default=(), description="hosts with private addresses that downloads may come from")
+    allow_private: tuple[Host, ...] = Field(default=(), description="hosts with private addresses that downloads may come from")
 
     @model_validator(mode="after")
     def _something_to_get(self) -> Self:
         if not self.urls and self.file is None:
             raise ValueError("a urls source needs urls or a file")
-        wrong = [url for url in self.urls if not re.match(r"https?://[^/\s]+", url)]
-        if wrong:
-            raise ValueError(f"{wrong[0]!r} is not an http or https address")
         return self
+
+    @field_validator("urls")
+    @classmethod
+    def _addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        for url in urls:
+            if wrong := problem(url):
+                raise ValueError(f"{shown(url)!r} {wrong}")
+        return urls
+
+    @field_serializer("urls")
+    def _without_secrets(self, urls: tuple[str, ...]) -> list[str]:
+        """What a manifest may show of them."""
+        return [masked(url) for url in urls]
 
 
 class PythonSource(_Settings):
     """A lab's own archive: a Python function that yields Documents."""
 
     call: str = Field(
-        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="module:function, the module found from the YAML's folder or installed"
+        pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$",
+        description="module:function, the module found in folder or installed; it yields harvest.Document",
     )
-    arguments: dict[str, str | int | float | bool] = Field(default={}, description="keyword arguments of the function")
-    licence: str = Field(default=UNKNOWN_LICENCE, description="SPDX id of documents that state none")
+    folder: Path = Field(default=Path("."), description="where the module is looked for first, relative to the YAML file")
+    arguments: dict[str, str | int | float | bool] = Field(
+        default={}, description="keyword arguments of the function; no passwords, since the manifest shows them"
+    )
+    licence: LicenceId = Field(default=UNKNOWN_LICENCE, description="SPDX id of documents that state none")
 
 
 class Source(_Settings):
@@ -136,10 +155,19 @@ class Source(_Settings):
 
 
 class Licences(_Settings):
-    """What may be done with a document by its licence: SPDX ids, or patterns such as CC-BY-*; unknown is never published."""
+    """What may be done with a document by its licence: SPDX ids, or patterns such as CC-BY-SA-* and *.
 
-    train: tuple[str, ...] = Field(default=("*",), min_length=1, description="licences of what may be trained on")
-    publish: tuple[str, ...] = Field(default=PUBLISHABLE, description="licences of what may be passed on")
+    Unknown may be trained on, if the patterns say so (your own law decides that), but is never published, not even by *.
+    """
+
+    train: tuple[LicencePattern, ...] = Field(default=("*",), min_length=1, description="licences of what may be trained on")
+    publish: tuple[LicencePattern, ...] = Field(
+        default=PUBLISHABLE, description="licences of what may be passed on; unknown never is, not even by *"
+    )
+
+    def may_train(self, licence: str) -> bool:
+        """Whether a document under this SPDX id may be trained on."""
+        return is_among(licence, self.train)
 
 
 class HarvestConfig(_Settings):

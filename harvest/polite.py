@@ -11,6 +11,7 @@ machine that runs that long was started that long ago.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -28,6 +29,15 @@ LONGEST_PAUSE = 120.0  # seconds that a server's Retry-After may hold us
 def cache_folder() -> Path:
     """The user's cache folder of fieldsmith: below `XDG_CACHE_HOME`, else below ~/.cache."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fieldsmith"
+
+
+def turn(last: float, pause: float, now: float, interval: float) -> float:
+    """The moment of the next request (monotonic seconds), from that of the `last` and the `pause` that the server asked for after it.
+
+    Never sooner than `interval` after a request of this boot, never later than `interval` or `LONGEST_PAUSE` from now,
+    whatever the stamp says.
+    """
+    return min(last, now) + max(interval, min(pause, LONGEST_PAUSE))
 
 
 class Gate:
@@ -51,7 +61,7 @@ class Gate:
         try:
             self._lock.acquire(timeout=0.2)
         except Timeout:
-            _log.info("waiting for another process that asks arXiv")
+            _log.info("waiting for another process that asks the same server")
             self._lock.acquire()
         try:
             yield
@@ -61,8 +71,7 @@ class Gate:
     def pace(self) -> None:
         """Wait for our turn and note it; to be called with the gate held."""
         last, pause = self._read()
-        wait = max(self.interval, pause)
-        due = min(last, time.monotonic()) + wait
+        due = turn(last, pause, time.monotonic(), self.interval)
         while (left := due - time.monotonic()) > 0:
             time.sleep(left)
         self.note()
@@ -71,12 +80,17 @@ class Gate:
         """A request started or was answered just now; `pause` is the longer wait that the server asked for."""
         self._stamp.write_text(f"{time.monotonic()!r} {min(pause, LONGEST_PAUSE)!r}", encoding="ascii")
 
+    def rest(self, pause: float) -> None:
+        """Let nobody ask for `pause` seconds from now."""
+        with self.held():
+            self.note(pause)
+
     def _read(self) -> tuple[float, float]:
-        """The last moment and the pause after it; a file that says neither (torn, absent) counts as just now."""
+        """The last moment and the pause after it; a file that says neither (torn, nonsense) counts as just now."""
         try:
             last, pause = (float(word) for word in self._stamp.read_text(encoding="ascii").split())
         except FileNotFoundError:
             return float("-inf"), 0.0
         except ValueError:
             return time.monotonic(), 0.0
-        return last, min(pause, LONGEST_PAUSE)
+        return (last, pause) if math.isfinite(last) and math.isfinite(pause) else (time.monotonic(), 0.0)

@@ -6,9 +6,27 @@ Offsets are in characters (Python `str` indices) of `Document.text`, half-open: 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 UNKNOWN_LICENCE = "LicenseRef-unknown"
+# Licences that let anyone pass on texts made of the work (https://spdx.org/licenses/).
+PUBLISHABLE = (
+    "CC0-1.0",
+    "CC-BY-1.0",
+    "CC-BY-2.*",
+    "CC-BY-3.*",
+    "CC-BY-4.0",
+    "CC-BY-SA-*",
+    "LicenseRef-public-domain",
+    "PDDL-1.0",
+    "Apache-2.0",
+    "MIT",
+    "BSD-*",
+    "ISC",
+    "Unlicense",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +73,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class HiddenText:
-    """Text that a person does not see on the page, dropped: `reason` such as white, tiny, off-page, covered, invisible."""
+    """Text that a person does not see on the page, dropped: `reason` such as white, tiny, off-page, covered, invisible.
+
+    `page` is counted from 1; it is 0 where the format has no pages.
+    """
 
     page: int
     reason: str
@@ -98,3 +119,13 @@ class Rejection:
     reason: str
     detail: str = ""
     score: float | None = None
+
+
+def is_among(licence: str, patterns: Iterable[str]) -> bool:
+    """Whether an SPDX id is one of some ids and patterns (`CC-BY-*`); letters count alike, as SPDX asks."""
+    return any(fnmatchcase(licence.casefold(), pattern.casefold()) for pattern in patterns)
+
+
+def may_publish(licence: str, patterns: Iterable[str]) -> bool:
+    """Whether text under this SPDX id may be passed on: as the patterns say, and never where the licence is unknown."""
+    return licence.casefold() != UNKNOWN_LICENCE.casefold() and is_among(licence, patterns)

@@ -1,244 +1,190 @@
-"""harvest: sources -> papers/ -> documents/, one paper at a time, stoppable at any instant.
+"""harvest: sources -> papers/ -> documents/, stoppable at any instant.
 
-A paper whose folder has a paper.json is whole and is never downloaded again; a document whose receipt names its
-files' hashes and the readers' versions is never read again. What was refused lies in rejected/harvest/ with its
-reason. The manifest's entry is written last; its fingerprint changes when any document does.
+What the sources have is listed; papers under licences that the lab does not want and papers that two sources have are
+set aside; the rest is fetched and read (`harvest.gather`); what then turns out to be the same work twice is set aside
+too, in twins/. Every paper that did not become a document has its reason in rejected/harvest/. The manifest's entry is
+written last; its fingerprint changes when any document does.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from harvest.choose import Copy, copies, left_out, place_documents, sweep, twins, works
 from harvest.config import HarvestConfig, Source
-from harvest.read import read_extract, to_document
-from harvest.readers.extract import UnreadableDocument
+from harvest.gather import Listed, gather
+from harvest.papers import Desk, forbidden, is_local, reject
 from harvest.readers.versions import EXTRACTORS
-from harvest.records import Document, Paper, Rejection
-from harvest.sources import arxiv, folder
-from harvest.sources.offer import Offer, Refused
-from harvest.store import (
-    FieldsmithError,
-    StageRecord,
-    UsageError,
-    fingerprint,
-    hold,
-    is_done,
-    load,
-    load_lines,
-    mark_done,
-    read_manifest,
-    record_stage,
-    safe_name,
-    save,
-    save_lines,
-    sha256_file,
-    versions,
-)
+from harvest.records import UNKNOWN_LICENCE, Rejection
+from harvest.sources.offer import Offer
+from harvest.store import FieldsmithError, StageRecord, UsageError, fingerprint, hold, read_manifest, record_stage, versions
 from harvest.web import Unreachable
 
 _log = logging.getLogger(__name__)
-_CONTENT = ("source.tar.gz", "source.tar", "source.tex", "source.gz", "paper.pdf", "paper.pdf.gz", "source.bin")  # in the order of trust
-_DENIALS = 3  # in a row, after which asking on would be rude
+_SERVERS = {"arxiv": ("arXiv", "FIELDSMITH_ARXIV_URL"), "inspire": ("INSPIRE", "FIELDSMITH_INSPIRE_URL")}
 
 
 def harvest(config: HarvestConfig, run: Path, *, refresh: bool = False) -> StageRecord:
     """Gather every source of `config` into `run/papers` and read it into `run/documents`.
 
-    `refresh` asks arXiv again for what it lists now and for what it refused before. Raises `FieldsmithError`
-    where a source fails or no document at all comes out, `UsageError` where two sources give one id.
+    `refresh` asks remote sources again for what they list now and for what they refused before. A source that cannot
+    be reached does not stop the others, but then nothing is recorded: when the rest is done, a `FieldsmithError` names
+    it. Raises one also where no document at all comes out, and `UsageError` where two sources give one id.
     """
     start = time.monotonic()
     with hold(run / "papers", f"the harvest of {run}"):
-        try:
-            offers = _offers(config, run, refresh=refresh)
-            outcomes = list(_outcomes(offers, run, refresh=refresh))
-        except Unreachable as error:
-            raise _with_advice(error, run) from error
-        _remove_others(run, [offer.paper.id for offer in offers])
-        documents = {offer.paper.id: made for offer, made in outcomes if isinstance(made, str)}
-        if not documents:
-            raise FieldsmithError(_nothing(config, outcomes, run))
-        print_ = fingerprint(config, EXTRACTORS, documents)
-        counts = _counts(outcomes)
-        before = read_manifest(run).get("harvest")
-        if before and before.fingerprint == print_ and before.counts == counts:
-            return before
-        record = StageRecord(print_, config.model_dump(mode="json"), counts, versions("arxiv", "pymupdf"), seconds=time.monotonic() - start)
-        record_stage(run, "harvest", record)
-        return record
+        desk = Desk(run, config)
+        listed, failures = _listed(config, run, refresh=refresh)
+        refused = [refusal for one in listed if (refusal := _unwanted(one.offer, desk))]
+        unwanted = {refusal.id for refusal in refused}
+        wanted = works([one for one in listed if one.offer.paper.id not in unwanted], desk)[: config.max_papers]
+        got = gather(wanted, desk, failures, refresh=refresh)
+        refused += [outcome for outcome in got.outcomes.values() if isinstance(outcome, Rejection)]
+        tried = sorted((one for work in wanted for one in work), key=lambda one: one.place)
+        read = copies(tried, got.outcomes)
+        left = [*left_out(wanted, got.outcomes, desk), *twins(read, desk)]
+        place_documents(read, left, desk)
+        refused += [_said(reject(one.rejection, desk)) for one in left]
+        if got.failures:
+            raise FieldsmithError(_advice(got.failures, config, run))
+        sweep(read, [refusal.id for refusal in refused], listed, desk)
+        out = {refusal.id for refusal in refused}
+        kept = [copy for copy in read if copy.made.id not in out]
+        considered = [*(one for one in listed if one.offer.paper.id in unwanted), *tried]
+        if not kept:
+            raise FieldsmithError(_nothing(config, considered, refused, run))
+        return _recorded(config, run, kept, _counts(considered, read, kept, refused), start)
 
 
 # ---- what there is
 
 
-def _offers(config: HarvestConfig, run: Path, *, refresh: bool) -> list[Offer]:
-    """The papers of all sources in their order, each once, at most `max_papers`."""
-    found: dict[str, Offer] = {}
-    for source in config.sources:
-        listed = (
-            arxiv.offers(source.arxiv, run, refresh=refresh) if source.arxiv else folder.offers(source.folder, run) if source.folder else ()
-        )
-        for offer in listed:
-            same = found.setdefault(offer.paper.id, offer)
-            if same is not offer and "folder" in (same.paper.source, offer.paper.source):
-                raise UsageError(
-                    f"two sources give the paper {offer.paper.id!r} ({same.origin} and {offer.origin}); rename one of the files"
-                )
-    return list(found.values())[: config.max_papers]
-
-
-def _outcomes(offers: list[Offer], run: Path, *, refresh: bool) -> Iterator[tuple[Offer, str | Rejection]]:
-    """For each paper the hash of its document's text, or why there is none."""
-    denied = 0
-    for number, offer in enumerate(offers, 1):
-        made = _one(offer, run, refresh=refresh)
-        denied = denied + 1 if isinstance(made, Rejection) and made.reason == "denied" else 0
-        if denied >= _DENIALS:
-            raise Unreachable(
-                arxiv.content_address(), f"it denied access {denied} times in a row: {made.detail if isinstance(made, Rejection) else ''}"
-            )
-        said = f"{made.reason}: {made.detail}" if isinstance(made, Rejection) else "ready"
-        _log.info("paper %d of %d, %s: %s", number, len(offers), offer.paper.id, said)
-        yield offer, made
-
-
-# ---- one paper
-
-
-def _one(offer: Offer, run: Path, *, refresh: bool) -> str | Rejection:
-    """Fetch and read one paper, as far as that is not done already."""
-    name = safe_name(offer.paper.id)
-    place, refusal = run / "papers" / name, run / "rejected" / "harvest" / f"{name}.jsonl"
-    asked = fingerprint("source", offer.paper.id)
-    if is_done(refusal, asked) and not refresh:
-        return next(load_lines(refusal, Rejection))
-    try:
-        paper = _fetched(offer, place)
-    except Refused as error:
-        return _reject(run, Rejection(offer.paper.id, "harvest", error.reason, error.detail), asked if error.lasting else "")
-    key = _key(place, paper)
-    document = run / "documents" / f"{name}.json"
-    if is_done(document, key):
-        return load(document, Document).sha256
-    if is_done(refusal, key):
-        return next(load_lines(refusal, Rejection))
-    return _read(offer, paper, place, run)
-
-
-def _fetched(offer: Offer, place: Path) -> Paper:
-    """The paper with its files in place; one from arXiv is whole if it has a paper.json, a folder looks itself."""
-    if offer.paper.source != "folder" and (place / "paper.json").exists():
-        return load(place / "paper.json", Paper)
-    return offer.fetch(place)
-
-
-def _read(offer: Offer, paper: Paper, place: Path, run: Path) -> str | Rejection:
-    """Read the best form that can be read, and write the document or the rejection."""
-    name = safe_name(paper.id)
-    made = _first_readable(paper, place)
-    if isinstance(made, Rejection) and offer.more and offer.more(place):
-        made = _first_readable(paper, place)
-    key = _key(place, paper)
-    if isinstance(made, Rejection):
-        _remove(run / "documents" / f"{name}.json")
-        return _reject(run, made, key)
-    if made.paper.title != paper.title:
-        save(place / "paper.json", made.paper)
-    save(run / "documents" / f"{name}.json", made)
-    mark_done(run / "documents" / f"{name}.json", key)
-    _remove(run / "rejected" / "harvest" / f"{name}.jsonl")
-    return made.sha256
-
-
-def _first_readable(paper: Paper, place: Path) -> Document | Rejection:
-    failed: list[UnreadableDocument] = []
-    for name in _CONTENT:
-        if not (place / name).exists():
-            continue
+def _listed(config: HarvestConfig, run: Path, *, refresh: bool) -> tuple[list[Listed], dict[int, Unreachable]]:
+    """The papers of all sources in their order, each id once, and the sources that cannot be listed."""
+    found: dict[str, Listed] = {}
+    failures = {}
+    for number, source in enumerate(config.sources):
         try:
-            document = to_document(read_extract(place / name), paper)
-        except UnreadableDocument as error:
-            failed.append(error)
-            continue
-        notes = tuple(f"{error.name} was not used: {error.detail}" for error in failed)
-        return replace(document, warnings=(*notes, *document.warnings))
-    if not failed:
-        return Rejection(paper.id, "harvest", "missing", f"{place} holds no document")
-    return Rejection(paper.id, "harvest", failed[-1].reason, "; ".join(f"{error.name}: {error.detail}" for error in failed))
+            for offer in _offers(source, run, refresh=refresh):
+                first = found.setdefault(offer.paper.id, Listed(offer, number, len(found)))
+                _check_ids(first.offer, offer)
+        except Unreachable as error:
+            failures[number] = error
+    return list(found.values()), failures
 
 
-def _key(place: Path, paper: Paper) -> str:
-    """What a document is made from: the files, the record but for its title (which reading may find), the readers."""
-    files = {name: sha256_file(place / name) for name in _CONTENT if (place / name).exists()}
-    return fingerprint(files, replace(paper, title=""), EXTRACTORS)
+def _offers(source: Source, run: Path, *, refresh: bool) -> Iterable[Offer]:
+    """What one source has."""
+    if source.arxiv:
+        from harvest.sources import arxiv
+
+        return arxiv.offers(source.arxiv, run, refresh=refresh)
+    if source.folder:
+        from harvest.sources import folder
+
+        return folder.offers(source.folder, run)
+    if source.inspire:
+        from harvest.sources import inspire
+
+        return inspire.offers(source.inspire, run, refresh=refresh)
+    if source.urls:
+        from harvest.sources import urls
+
+        return urls.offers(source.urls, run, refresh=refresh)
+    assert source.python is not None  # noqa: S101 (the settings have exactly one kind)
+    from harvest.sources import callables
+
+    return callables.offers(source.python, run, refresh=refresh)
 
 
-def _reject(run: Path, rejection: Rejection, key: str) -> Rejection:
-    path = run / "rejected" / "harvest" / f"{safe_name(rejection.id)}.jsonl"
-    save_lines(path, [rejection])
-    mark_done(path, key)
-    return rejection
+def _check_ids(first: Offer, again: Offer) -> None:
+    """Ids of files and functions are the lab's own; those of other sources mean one work, whoever lists it."""
+    if first is not again and (is_local(first) or is_local(again)):
+        raise UsageError(f"two sources give the paper {again.paper.id!r} ({first.origin} and {again.origin}); rename one of the files")
 
 
-# ---- the whole
+def _unwanted(offer: Offer, desk: Desk) -> Rejection | None:
+    """The rejection of a paper whose licence is known before anything is downloaded, and not wanted."""
+    refused = None if offer.paper.licence == UNKNOWN_LICENCE else forbidden(offer.paper, desk)
+    return refused and _said(refused)
 
 
-def _remove_others(run: Path, ids: list[str]) -> None:
-    """Documents of papers that no source gives any more; downloads stay, copies of local files go."""
-    names = {safe_name(identifier) for identifier in ids}
-    for path in [*(run / "documents").glob("*.json"), *(run / "rejected" / "harvest").glob("*.jsonl")]:
-        if path.stem not in names:
-            _remove(path)
-    for place in (run / "papers").iterdir():
-        if place.name not in names and (place / ".origin.json").exists():
-            shutil.rmtree(place)
+def _said(refused: Rejection) -> Rejection:
+    _log.info("%s: %s: %s", refused.id, refused.reason, refused.detail)
+    return refused
 
 
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
-    path.with_name(f".{path.name}.done").unlink(missing_ok=True)
+# ---- what came of it
 
 
-def _counts(outcomes: list[tuple[Offer, str | Rejection]]) -> dict[str, Any]:
-    sources: dict[str, Counter[str]] = {}
-    for offer, made in outcomes:
-        sources.setdefault(offer.origin, Counter()).update(["papers", "rejected" if isinstance(made, Rejection) else "documents"])
-    rejected = Counter(made.reason for _, made in outcomes if isinstance(made, Rejection))
-    return {
-        "papers": len(outcomes),
-        "documents": len(outcomes) - rejected.total(),
-        "rejected": dict(sorted(rejected.items())),
-        "sources": {name: dict(sorted(counts.items())) for name, counts in sources.items()},
-    }
+def _recorded(config: HarvestConfig, run: Path, kept: Sequence[Copy], counts: dict[str, Any], start: float) -> StageRecord:
+    """The stage's entry in the manifest; an entry that says the same already stays as it is."""
+    print_ = fingerprint(config, EXTRACTORS, {copy.made.id: copy.made.sha256 for copy in kept})
+    before = read_manifest(run).get("harvest")
+    if before and before.fingerprint == print_ and before.counts == counts:
+        return before
+    record = StageRecord(print_, config.model_dump(mode="json"), counts, versions("arxiv", "pymupdf"), seconds=time.monotonic() - start)
+    record_stage(run, "harvest", record)
+    return record
 
 
-def _with_advice(error: Unreachable, run: Path) -> FieldsmithError:
+def _counts(considered: Sequence[Listed], read: Sequence[Copy], kept: Sequence[Copy], refused: Sequence[Rejection]) -> dict[str, Any]:
+    """Papers, documents and reasons, together and by source."""
+    origin = {copy.made.id: copy.listed.offer.origin for copy in read}
+    origin |= {one.offer.paper.id: one.offer.origin for one in considered}
+    sources = {}
+    for name in dict.fromkeys(one.offer.origin for one in considered):
+        reasons = Counter(refusal.reason for refusal in refused if origin[refusal.id] == name)
+        counts: dict[str, Any] = {
+            "papers": sum(one.offer.origin == name for one in considered),
+            "documents": sum(copy.listed.offer.origin == name for copy in kept),
+        }
+        sources[name] = counts | ({"rejected": dict(sorted(reasons.items()))} if reasons else {})
+    reasons = Counter(refusal.reason for refusal in refused)
+    return {"papers": len(considered), "documents": len(kept), "rejected": dict(sorted(reasons.items())), "sources": sources}
+
+
+# ---- what went wrong
+
+
+def _advice(failures: Mapping[int, Unreachable], config: HarvestConfig, run: Path) -> str:
+    """Which sources cannot be reached, what stays, and what to do."""
+    servers = [_SERVERS.get(_kind(config.sources[number]), ("the server of an address", "")) for number in failures]
+    said = "; ".join(
+        f"{name} cannot be reached at {why.address} ({why.why})" for (name, _), why in zip(servers, failures.values(), strict=True)
+    )
     kept = sum(1 for _ in (run / "papers").glob("*/paper.json"))
     stay = f"the {kept} papers already downloaded stay in {run / 'papers'}" if kept else "nothing was downloaded yet"
-    return FieldsmithError(
-        f"arXiv cannot be reached at {error.address} ({error.why}); {stay}; "
-        f"run the same command again when it can be reached, or set {arxiv.VARIABLE} to the address of another server"
-    )
+    variables = " or ".join(dict.fromkeys(variable for _, variable in servers if variable))
+    other = f", or set {variables} to the address of another server" if variables else ""
+    return f"{said}; {stay}; run the same command again when it can be reached{other}"
 
 
-def _nothing(config: HarvestConfig, outcomes: list[tuple[Offer, str | Rejection]], run: Path) -> str:
+def _kind(source: Source) -> str:
+    """The name of a source's kind, as it is written in YAML."""
+    return next(iter(source.model_dump(exclude_none=True)))
+
+
+def _nothing(config: HarvestConfig, considered: Sequence[Listed], refused: Sequence[Rejection], run: Path) -> str:
     """Why there is no document at all."""
-    if not outcomes:
-        asked = "; ".join(_empty(source) for source in config.sources)
-        return f"there is nothing to harvest: {asked}; correct harvest.sources"
-    reasons = Counter(made.reason for _, made in outcomes if isinstance(made, Rejection))
-    listed = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-    return f"none of {len(outcomes)} papers became a document ({listed}); see {run / 'rejected' / 'harvest'} for the reasons"
+    if not considered:
+        return f"there is nothing to harvest: {'; '.join(_empty(source) for source in config.sources)}; correct harvest.sources"
+    listed = ", ".join(f"{count} {reason}" for reason, count in Counter(refusal.reason for refusal in refused).most_common())
+    return f"none of {len(considered)} papers became a document ({listed}); see {run / 'rejected' / 'harvest'} for the reasons"
 
 
 def _empty(source: Source) -> str:
     if source.arxiv:
-        return f"arXiv finds nothing for {source.arxiv.query or ', '.join(source.arxiv.ids)!r}"
-    return f"{source.folder.path if source.folder else ''} holds no .tex, .tar.gz, .gz or .pdf"
+        return f"arXiv finds nothing for {source.arxiv.query or ', '.join(source.arxiv.ids or source.arxiv.categories)!r}"
+    if source.inspire:
+        return f"INSPIRE finds nothing for {source.inspire.query!r}"
+    if source.folder:
+        return f"{source.folder.path} holds no .tex, .tar.gz, .gz, .pdf, .html, .md, .txt, .epub or .docx"
+    if source.urls:
+        return f"{source.urls.file or 'urls'} names no address"
+    return f"{source.python.call if source.python else ''} yields no document"

@@ -14,11 +14,12 @@ from time import monotonic
 from typing import Any
 
 from harvest import store
-from harvest.records import Document
+from harvest.records import PUBLISHABLE, Document
 from harvest.store import FieldsmithError, StageRecord
 from qagen.config import QAGenConfig
 from qagen.curate.build import build
 from qagen.curate.exams import verify_seal
+from qagen.curate.publish import PUBLISHED
 from qagen.curate.split import split_documents
 from qagen.generate import GenerationSummary, generate_pairs, pairs_path
 from qagen.records import QAPair, SplitEntry
@@ -72,15 +73,18 @@ def generate(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
     return _record(run, "generate", StageRecord(print_, settings, counts, _versions(), _cost(summary), monotonic() - started))
 
 
-def build_dataset(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
+def build_dataset(config: QAGenConfig, run: Path, *, seed: int, publish: Sequence[str] = PUBLISHABLE) -> StageRecord:
     """Make `dataset/` of the pairs: exams first, sealed, then what is trained on, then look for leaks in what was written.
+
+    What stands under the licences of `publish` (SPDX ids or patterns) is written once more to `dataset/published`, to be
+    passed on; an unknown licence is not among them whatever the patterns say.
 
     Raises `FieldsmithError` where a sealed exam was changed, nothing is left to train on, or a leak is found; then
     nothing to train on is left on disk.
     """
     started, folder = monotonic(), run / "dataset"
     entries = read_split(run)
-    settings = _dataset_settings(config, seed)
+    settings = _dataset_settings(config, seed) | {"publish": list(publish)}
     pair_files = [path for entry in entries if (path := pairs_path(run, entry.document_id)).exists()]
     print_ = store.fingerprint(_code(), settings, _prints([folder / "split.jsonl", *pair_files]), _document_prints(run))
     if (folder / "exams" / "seal.json").exists():
@@ -88,7 +92,7 @@ def build_dataset(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
     if done := _current(run, "dataset", print_, list(_output_files(folder))):
         return done
     pairs = [pair for path in pair_files for pair in store.load_lines(path, QAPair)]
-    counts = build(config, run, entries, pairs, _reader(run), settings=settings, seed=seed)
+    counts = build(config, run, entries, pairs, _reader(run), settings=settings, seed=seed, publish=publish)
     counts["files"] = store.fingerprint(_prints(list(_output_files(folder))))
     _log.info("dataset: %s; exams: %s", _say(counts["examples"]), _say(counts["exams"]))
     return _record(run, "dataset", StageRecord(print_, settings, counts, _versions(), seconds=monotonic() - started))
@@ -128,8 +132,9 @@ def _documents(run: Path) -> Iterator[Document]:
 
 def _output_files(folder: Path) -> Iterator[Path]:
     names = ("train.jsonl", "validation.jsonl", "corpus.jsonl", "README.md", "exams/seal.json")
-    yield from (folder / name for name in names if (folder / name).exists())
-    yield from sorted((folder / "exams").glob("*.jsonl"))
+    for place in (folder, folder / PUBLISHED):
+        yield from (place / name for name in names if (place / name).exists())
+        yield from sorted((place / "exams").glob("*.jsonl"))
 
 
 def _previous(run: Path, settings: Mapping[str, Any], path: Path) -> list[SplitEntry]:
@@ -154,7 +159,13 @@ def _current(run: Path, stage: str, print_: str, outputs: Sequence[Path]) -> Sta
 
 
 def _prints(paths: Sequence[Path]) -> dict[str, str]:
-    return {f"{path.parent.name}/{path.name}": store.sha256_file(path) for path in paths}
+    return {_short(path): store.sha256_file(path) for path in paths}
+
+
+def _short(path: Path) -> str:
+    """Enough of a path to tell the files of a run apart, wherever the run lies."""
+    parts = path.parts
+    return "/".join(parts[-3:] if parts[-3] == PUBLISHED else parts[-2:])
 
 
 def _document_prints(run: Path) -> dict[str, str]:

@@ -127,9 +127,11 @@ def test_every_pair_can_be_walked_back_to_its_sentence(undisturbed: tuple[Path, 
 
 def test_what_a_paper_says_invisibly_reaches_nothing(undisturbed: tuple[Path, str]) -> None:
     run = undisturbed[0] / "runs" / "lab"
-    made = [path for folder in ("documents", "pairs", "dataset") for path in (run / folder).rglob("*.json*")]
+    made = [path for folder in ("pairs", "dataset") for path in (run / folder).rglob("*.json*")]
     assert all("silver eels" not in path.read_text(encoding="utf-8") for path in made)
     document = json.loads((run / "documents" / "t-incident-water.json").read_text(encoding="utf-8"))
+    assert "silver eels" in "".join(found["text"] for found in document.pop("hidden"))  # listed for a person, and nowhere else
+    assert "silver eels" not in json.dumps(document)
     assert any("hidden text" in warning for warning in document["warnings"])
 
 

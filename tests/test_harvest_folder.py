@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import tarfile
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from harvest.config import HarvestConfig
 from harvest.records import Document, Paper, Rejection
+from harvest.sources.globs import matches
 from harvest.stage import harvest
 from harvest.store import FieldsmithError, UsageError, load, load_lines, read_manifest
 
@@ -93,11 +95,11 @@ def test_what_is_taken_away_is_gone_and_what_comes_back_is_the_same(here: Path, 
 
 
 def test_a_source_that_cannot_be_read_leaves_the_pdf(here: Path, tmp_path: Path) -> None:
-    (here / "one.tex").write_text("<html><body>Not found</body></html>")
+    (here / "one.tex").write_text("<html><body><h1>Not found</h1></body></html>")
     harvest(config(here), tmp_path / "run")
     one = documents(tmp_path / "run")["one"]
     assert one.text.startswith("These words are of the PDF only")
-    assert one.warnings[0] == "source.tex was not used: it is a web page, not a document"
+    assert one.warnings[0] == "source.tex was not used: it is a web page of an error, not a document"
 
 
 def test_refusals_have_reasons_and_do_not_stop_the_run(here: Path, tmp_path: Path) -> None:
@@ -107,7 +109,7 @@ def test_refusals_have_reasons_and_do_not_stop_the_run(here: Path, tmp_path: Pat
     record = harvest(config(here), run)
     assert record.counts["rejected"] == {"empty": 1, "not-a-document": 1}
     refused = {item.id: item for path in (run / "rejected" / "harvest").glob("*.jsonl") for item in load_lines(path, Rejection)}
-    assert refused["bad"].detail == "paper.pdf: it is a web page, not a document"
+    assert refused["bad"].detail == "paper.pdf: it is a web page that denies access, not a document"
     assert harvest(config(here), run) == record
     (here / "bad.pdf").write_bytes(pdf())
     assert harvest(config(here), run).counts["rejected"] == {"empty": 1}
@@ -163,6 +165,113 @@ def test_nothing_to_read_is_an_error_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(FieldsmithError, match=r"none of 1 papers became a document \(1 not-a-document\)"):
         harvest(config(tmp_path / "folder"), tmp_path / "run")
     assert "harvest" not in read_manifest(tmp_path / "run")
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content)
+
+
+def html(words: str = LONG, title: str = "A page") -> str:
+    return f"<!DOCTYPE html><html><head><title>{title}</title></head><body><p>{words}</p></body></html>"
+
+
+def test_every_kind_is_read_and_the_form_that_says_most_is_taken_first(tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    texts = {kind: f"{LONG} As {kind}." for kind in ("tex", "html", "md", "txt")}
+    every = {
+        ".tex": latex(texts["tex"]),
+        ".html": html(texts["html"]),
+        ".md": texts["md"],
+        ".txt": texts["txt"],
+        ".csv": "1,2",
+        ".png": "x",
+    }
+    for count in range(4):  # a has all four forms, b all but LaTeX, …
+        write(folder, {f"{'abcd'[count]}{suffix}": content for suffix, content in list(every.items())[count:]})
+    (folder / "d.txt").write_bytes(f"{LONG} Größe, über.".encode("latin-1"))
+    harvest(config(folder), tmp_path / "run")
+    found = documents(tmp_path / "run")
+    assert {name: document.text.removeprefix(f"{LONG} ") for name, document in found.items()} == {
+        "a": "As tex.",
+        "b": "As html.",
+        "c": "As md.",
+        "d": "Größe, über.",
+    }
+    assert [found[name].extractor.partition("/")[0] for name in "abcd"] == ["latex", "html", "markdown", "text"]
+
+
+def test_the_folder_of_a_latex_paper_is_one_paper_with_all_that_belongs_to_it(tmp_path: Path) -> None:
+    folder = tmp_path / "papers"
+    main = "\\input{sections/one}\\includegraphics{figs/plot}\\cite{a}\\bibliography{refs}\\own{x}"
+    write(
+        folder,
+        {
+            "ring/main.tex": latex(main).replace("\\begin{document}", "\\usepackage{own}\\begin{document}"),
+            "ring/sections/one.tex": LONG,
+            "ring/own.sty": "\\newcommand{\\own}[1]{Of our own #1.}",
+            "ring/refs.bib": "@article{a, author={A. Author}, title={On rings}, year=1999}",
+            "ring/figs/plot.pdf": "a figure",
+            "ring/README.md": "How to build.",
+            "alone/one.tex": latex(f"{LONG} One."),
+            "alone/two.md": f"{LONG} Two.",
+        },
+    )
+    harvest(config(folder), tmp_path / "run")
+    found = documents(tmp_path / "run")
+    assert set(found) == {"ring", "alone/one", "alone/two"}
+    assert found["ring"].text.startswith(LONG)
+    assert "Of our own x." in found["ring"].text
+    packed = tmp_path / "run" / "papers" / "ring" / "source.tar.gz"
+    with tarfile.open(packed) as archive:
+        assert archive.getnames() == ["main.tex", "own.sty", "refs.bib", "sections/one.tex"]
+    before = packed.read_bytes()
+    (folder / "ring" / "main.tex").touch()
+    harvest(config(folder), tmp_path / "run")
+    assert packed.read_bytes() == before
+
+
+def test_what_lies_beside_a_saved_page_and_what_globs_leave_out_are_no_papers(tmp_path: Path) -> None:
+    folder = tmp_path / "pages"
+    write(
+        folder,
+        {
+            "a.html": html(),
+            "a_files/frame.html": html("A frame of the page, which nobody wants to have as a document."),
+            "b_files/c.html": html(),  # beside no page: a folder like any other
+            "reports/2024/d.md": LONG,
+            "reports/2024/drafts/e.md": LONG,
+            "reports/f.txt": LONG,
+            ".hidden/g.md": LONG,
+        },
+    )
+
+    def found(**settings: object) -> set[str]:
+        run = tmp_path / "run"
+        harvest(HarvestConfig.model_validate({"sources": [{"folder": {"path": folder, **settings}}]}), run)
+        return {one.id for path in [*(run / "documents").glob("*.json"), *(run / "twins").glob("*.json")] if (one := load(path, Document))}
+
+    assert found() == {"a", "b_files/c", "reports/2024/d", "reports/2024/drafts/e", "reports/f"}
+    assert found(include=["reports/**/*.md"]) == {"reports/2024/d", "reports/2024/drafts/e"}
+    assert found(include=["reports"], exclude=["**/drafts", "*.txt"]) == {"reports/2024/d", "reports/f"}
+    assert found(include=["*.html", "reports/[!g].txt"]) == {"a", "reports/f"}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "yes", "no"),
+    [
+        ("**/*", ["a", "a/b", "a/b/c.pdf"], []),
+        ("*.pdf", ["a.pdf", "a.pdf/b"], ["a/b.pdf", "apdf"]),
+        ("**/*.pdf", ["a.pdf", "a/b/c.pdf"], ["a.txt"]),
+        ("a/**", ["a/b", "a/b/c"], ["b/a/c"]),
+        ("./a/?.t[xy]t", ["a/b.txt", "a/b.tyt"], ["a/bb.txt", "a/b.tzt", "a//.txt"]),
+        ("a/*/c", ["a/b/c"], ["a/b/d/c", "a/c"]),
+        ("[!a]*", ["b", "ba"], ["a", "ab"]),
+    ],
+)
+def test_globs_are_those_of_a_shell(pattern: str, yes: list[str], no: list[str]) -> None:
+    assert [path for path in [*yes, *no] if matches(path, (pattern,))] == yes
 
 
 def test_the_limit_is_over_all_sources(here: Path, tmp_path: Path) -> None:

@@ -1,13 +1,11 @@
-"""Reading one document: in a process that may hang, swell or die, and from the command line."""
+"""Reading one document: what it is, and from the command line."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -15,11 +13,9 @@ from typing import Any
 import pytest
 
 from harvest import Document, Paper, UnreadableDocument, read_document
-from harvest.sandbox import Worker
 from harvest.store import sha256_text
 
 ROOT = Path(__file__).parent.parent
-PAPERS = Path(os.environ.get("FIELDSMITH_PAPERS") or ROOT.parent / "shared" / "papers")
 LATEX = "\\documentclass{article}\\title{A ring}\\begin{document}\\section{Beam}The beam goes round and round."
 LATEX += "\\begin{tabular}{ll}a&b\\\\c&d\\end{tabular}\\end{document}"
 
@@ -42,58 +38,11 @@ def test_a_document_knows_its_paper_and_the_hash_of_its_text(paper: Path) -> Non
     assert read_document(str(paper), paper=given).paper == given
 
 
-def test_a_missing_file_and_a_folder_are_said_to_be_missing(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.pdf", tmp_path):
-        with pytest.raises(UnreadableDocument) as refused:
-            read_document(path)
-        assert refused.value.reason == "missing"
-
-
-def process_of(worker: Worker) -> subprocess.Popen[str]:
-    assert worker._process is not None
-    return worker._process
-
-
-def test_a_reader_that_hangs_is_ended_and_the_next_document_is_read(paper: Path) -> None:
-    worker = Worker(seconds=1.0)
-    try:
-        assert worker.read(paper).title == "A ring"
-        process_of(worker).send_signal(signal.SIGSTOP)
-        start = time.monotonic()
-        with pytest.raises(UnreadableDocument) as refused:
-            worker.read(paper)
-        assert refused.value.reason == "timed-out"
-        assert time.monotonic() - start < 4
-        assert worker.read(paper).title == "A ring"
-    finally:
-        worker.close()
-
-
-def test_a_reader_that_dies_costs_one_document(paper: Path) -> None:
-    worker = Worker()
-    try:
-        worker.read(paper)
-        process = process_of(worker)
-        process.send_signal(signal.SIGSTOP)
-        threading.Timer(0.3, process.kill).start()
-        with pytest.raises(UnreadableDocument) as refused:
-            worker.read(paper)
-        assert refused.value.reason == "crashed"
-        assert "signal 9" in refused.value.detail
-        assert worker.read(paper).title == "A ring"
-    finally:
-        worker.close()
-
-
-def test_memory_is_limited(tmp_path: Path) -> None:
-    (tmp_path / "large.tex").write_text("\\documentclass{article}\\begin{document}" + "word " * 1_500_000)
-    worker = Worker(memory=120 << 20)
-    try:
-        with pytest.raises(UnreadableDocument) as refused:
-            worker.read(tmp_path / "large.tex")
-        assert refused.value.reason == "too-large"
-    finally:
-        worker.close()
+@pytest.mark.parametrize("name", ["no.pdf", "no.tex", "no folder"])
+def test_what_is_missing_is_said_to_be_missing(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UnreadableDocument) as refused:
+        read_document(tmp_path / name)
+    assert refused.value.reason == "missing"
 
 
 def test_the_reader_ends_with_its_parent(paper: Path) -> None:
@@ -130,9 +79,9 @@ def test_the_command_says_in_one_sentence_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "page.pdf").write_text("<html>denied</html>")
     done = cli("read", tmp_path / "page.pdf")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "page.pdf cannot be read: it is a web page, not a document\n")
-    field = cli("accelerators")
+    field = cli("acelerators")
     assert field.returncode == 2
-    assert "fieldsmith harvest accelerators" in field.stderr
+    assert "did you mean accelerators?" in field.stderr
     assert len(field.stderr.splitlines()) == 1
 
 
@@ -144,32 +93,17 @@ def test_importing_harvest_is_light() -> None:
     assert done.stdout == "[]\n"
 
 
-NASTY = {
-    "encrypted_user_password/r2-user-password.pdf": "encrypted",
-    "encrypted_user_password/crazyones-encrypted-256.pdf": "encrypted",
-    "made_by_us/truncated_40pct.pdf": "truncated",
-    "made_by_us/html_captcha_page.pdf": "not-a-document",
-    "made_by_us/lfs_pointer.pdf": "not-a-document",
-    "scanned_no_text/blank.pdf": "no-text",
-    "scanned_no_text/skew.pdf": "no-text",
-    "corrupt/invalid.pdf": "damaged",
-    "corrupt/cyclic-toc.pdf": "no-pages",
-    "corrupt/arxivstub_fake.pdf": "not-a-document",
-    "bombs_and_big/hugemono.pdf": "no-text",
-}
-READABLE = ("r2-owner-password", "r4-owner-password", "sandwich", "with-attachment", "jo", "indirect-rotation")
+def test_a_tex_is_read_with_its_parts_and_so_is_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "main.tex").write_text(
+        r"\documentclass{article}\title{A ring of magnets}\begin{document}\maketitle\input{parts/one}\end{document}", encoding="utf-8"
+    )
+    (tmp_path / "parts/one.tex").write_text("The bending magnets of the ring are cooled with water from the river below.", encoding="utf-8")
+    documents = [read_document(tmp_path / "main.tex"), read_document(tmp_path)]
+    assert [document.paper.title for document in documents] == ["A ring of magnets"] * 2
+    assert all("cooled with water" in document.text for document in documents)
 
 
-@pytest.mark.shared
-@pytest.mark.skipif(not PAPERS.is_dir(), reason="the shared papers are not here")
-def test_nasty_files_are_read_or_refused_for_a_true_reason() -> None:
-    found: dict[str, str] = {}
-    for path in sorted((PAPERS / "A_nasty").rglob("*.pdf")):
-        try:
-            read_document(path)
-            found[f"{path.parent.name}/{path.name}"] = "read"
-        except UnreadableDocument as refused:
-            found[f"{path.parent.name}/{path.name}"] = refused.reason
-    assert {name: found[name] for name in NASTY} == NASTY
-    assert {name for name, what in found.items() if Path(name).stem in READABLE and what != "read"} == set()
-    assert not set(found.values()) & {"crashed", "timed-out"}
+def test_a_folder_without_a_latex_document_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableDocument, match="no .tex in this folder"):
+        read_document(tmp_path)

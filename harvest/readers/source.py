@@ -11,7 +11,7 @@ import posixpath
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from harvest.readers.extract import UnreadableDocument
@@ -21,7 +21,7 @@ MAX_UNPACKED = 400_000_000  # bytes of a decompressed stream: figures of real pa
 MAX_TEXT = 16_000_000  # bytes of one text file
 MAX_TEXTS = 48_000_000  # bytes of all text files
 MAX_MEMBERS = 20_000
-_TEXTS = (".tex", ".ltx", ".latex", ".sty", ".bbl", ".inc", ".tikz", ".def", ".txt", "")
+_TEXTS = (".tex", ".ltx", ".latex", ".sty", ".cls", ".cfg", ".bbl", ".bib", ".inc", ".tikz", ".def", ".txt", "")
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class SourceTree:
         r"""The path that `\input{name}` means, from the folder of the main file or of the file `beside`; None if absent."""
         for folder in dict.fromkeys((posixpath.dirname(beside), "")):
             path = posixpath.normpath(posixpath.join(folder, name.strip().strip('"')))
-            for candidate in (path, f"{path}.tex", f"{path}.sty"):
+            for candidate in (path, f"{path}.tex"):
                 if candidate in self.files:
                     return candidate
         return None
@@ -52,6 +52,15 @@ def read_tree(data: bytes, name: str) -> SourceTree:
     if kind == "latex":
         return SourceTree({"main.tex": decode(data)})
     raise UnreadableDocument(name, "not-a-document", DESCRIPTIONS[kind])
+
+
+def tree_of_files(files: Mapping[str, bytes]) -> SourceTree:
+    """The source tree of files that are already at hand, by their path inside it: what is no text is left out."""
+    tree = SourceTree()
+    for path, data in files.items():
+        if posixpath.splitext(path)[1].lower() in _TEXTS and len(data) <= MAX_TEXT and b"\x00" not in data[:4096]:
+            tree.files[posixpath.normpath(path)] = decode(data)
+    return tree
 
 
 def inner_bytes(data: bytes, name: str) -> bytes:

@@ -1,13 +1,14 @@
-"""Documents that lie on a disk: LaTeX and PDF, files of one stem in one folder being one paper."""
+"""Documents that lie on a disk, in any form that can be read; files of one stem in one folder are one paper.
+
+A folder with one main LaTeX file and what belongs to it is one paper too, all that is in it included. The parts and the figures of
+a LaTeX file are no papers, nor is what lies in the folder that a browser makes beside a saved page.
+"""
 
 from __future__ import annotations
 
-import gzip
-import io
 import logging
 import os
 import re
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,20 +16,19 @@ from pathlib import Path
 
 from harvest.config import FolderSource
 from harvest.records import Paper
+from harvest.sources.forms import TRUST, form_of
+from harvest.sources.globs import matches
+from harvest.sources.latex_folders import figures_of, is_whole, packed, parts_of, projects
 from harvest.sources.offer import Offer
-from harvest.store import FieldsmithError, UsageError, load, save, sha256_file, write_bytes
+from harvest.store import UsageError, load, save, sha256_file, write_bytes
 
 _log = logging.getLogger(__name__)
-_KINDS = {
-    ".tar.gz": "source.tar.gz",
-    ".tgz": "source.tar.gz",
-    ".tex.gz": "source.gz",
-    ".gz": "source.gz",
-    ".tex": "source.tex",
-    ".pdf": "paper.pdf",
-}
-_USED = re.compile(rb"\\(?:input|include|subfile)\s*\{\s*([^{}\n]+?)\s*\}")
-_WHOLE = re.compile(rb"^[^%\n]*\\(?:documentclass|documentstyle)\b", re.MULTILINE)
+# The folder of pictures and styles that browsers make beside a page that is saved, in the languages of browsers.
+_COMPANION = re.compile(
+    r"^(?P<stem>.+?)[._-](?:files|dateien|fichiers|archivos|file|bestanden|arquivos|pliki|filer|tiedostot)$", re.IGNORECASE
+)
+
+Forms = dict[str, list[Path]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,35 +42,88 @@ class Origin:
 
 
 def offers(source: FolderSource, run: Path) -> Iterator[Offer]:
-    """The papers of a folder in the order of their names; the id is the path below the folder without its suffix."""
+    """The papers of a folder in the order of their names; the id is the path below the folder without its suffix.
+
+    Raises `UsageError` where the folder is missing or two files of one form would be the same paper.
+    """
     root = source.path.expanduser()
     if not root.is_dir():
         raise UsageError(f"the folder {root} does not exist; correct harvest.sources.folder.path")
-    papers: dict[str, dict[str, list[Path]]] = {}
-    files = sorted(_files(root))
-    parts = _parts(files, root)
-    for path in files:
-        stem, name = _stem_and_name(path)
-        identifier = (path.parent / stem).relative_to(root).as_posix()
-        if path in parts:
-            continue
-        forms = papers.setdefault(identifier, {})
-        if name in forms:
-            raise UsageError(f"{path} and {forms[name][0]} would be the same paper {identifier!r}; rename one of them")
-        forms[name] = [path, *_included(path, root)] if path.suffix == ".tex" else [path]
-    for identifier, forms in sorted(papers.items()):
+    files = sorted(path for path in _files(root) if _is_wanted(path, root, source))
+    for identifier, forms in sorted(_papers(files, root).items()):
         paper = Paper(identifier, "folder", "", licence=source.licence)
-        yield Offer(paper, f"folder {root.name}", partial(_fetch, paper, forms, root))
+        names = tuple(name for name in TRUST if name in forms)
+        book = any(matches(place, source.books) for place in (identifier, *(_place(paths[0], root) for paths in forms.values())))
+        yield Offer(paper, f"folder {root.name}", partial(_fetch, paper, forms, root), names=names, book=book)
+
+
+def _papers(files: list[Path], root: Path) -> dict[str, Forms]:
+    """Papers by id, each with its forms: the name under which one is kept, and the files that make it."""
+    latex = [path for path in files if path.suffix.lower() == ".tex"]
+    wholes = {path for path in latex if is_whole(path)}
+    taken = {part for path in latex for part in parts_of(path, root)} - wholes
+    taken |= {part for path in wholes for part in parts_of(path, root) if part != path and _is_subfile(part, path, root)}
+    aside = taken | figures_of(wholes, root)
+    folders = projects(files, wholes - aside, root)
+    papers: dict[str, Forms] = {}
+    for path in files:
+        project = next((folder for folder in path.parents if folder in folders), None)
+        if project is not None:
+            if not _belongs(path, folders[project]):
+                continue
+            identifier = _place(project, root)
+        elif path in aside:
+            continue
+        else:
+            identifier = _place(path.parent / _stem(path), root)
+        _add(papers.setdefault(identifier, {}), path, root, identifier)
+    return papers
+
+
+def _add(forms: Forms, path: Path, root: Path, identifier: str) -> None:
+    """Note a form of a paper; each kept name is one file's, or one LaTeX file's with its parts."""
+    _, name = form_of(path.name) or ("", "")
+    paths = [path, *parts_of(path, root)] if name == "source.tex" else [path]
+    name = "source.tar.gz" if len(paths) > 1 else name
+    if name in forms:
+        raise UsageError(f"{path} and {forms[name][0]} would be the same paper {identifier!r}; rename one of them")
+    forms[name] = paths
+
+
+def _is_subfile(part: Path, path: Path, root: Path) -> bool:
+    r"""Whether a file with a \documentclass of its own is still a part: the other does not take part in it in turn."""
+    return part.suffix == ".tex" and path not in parts_of(part, root)
+
+
+def _belongs(path: Path, main: Path) -> bool:
+    """Whether a file in the folder of a LaTeX paper is a form of it: the main file, or what was made of it."""
+    made = path.parent == main.parent and path.suffix.lower() in (".pdf", ".html", ".epub", ".docx")
+    return path == main or (made and _stem(path) in (main.stem, main.parent.name))
+
+
+def _stem(path: Path) -> str:
+    found = form_of(path.name)
+    return found[0] if found else path.stem
+
+
+def _place(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _is_wanted(path: Path, root: Path, source: FolderSource) -> bool:
+    place = _place(path, root)
+    return matches(place, source.include) and not matches(place, source.exclude)
 
 
 def _files(root: Path) -> Iterator[Path]:
     """Documents below a folder; hidden ones and links that lead out of it are passed over."""
     inside = root.resolve()
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        pages = {name.rpartition(".")[0] for name in names if name.lower().endswith((".html", ".htm", ".xhtml"))}
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not _is_companion(name, pages))
         for name in names:
             path = Path(folder) / name
-            if name.startswith(".") or not name.lower().endswith(tuple(_KINDS)):
+            if name.startswith(".") or form_of(name) is None:
                 continue
             if path.is_symlink() and not path.resolve().is_relative_to(inside):
                 _log.warning("%s is a link that leads out of its folder; it is not followed", path)
@@ -78,59 +131,27 @@ def _files(root: Path) -> Iterator[Path]:
                 yield path
 
 
-def _stem_and_name(path: Path) -> tuple[str, str]:
-    suffix = next(suffix for suffix in _KINDS if path.name.lower().endswith(suffix))
-    return path.name[: -len(suffix)], _KINDS[suffix]
+def _is_companion(folder: str, pages: set[str]) -> bool:
+    match = _COMPANION.match(folder)
+    return match is not None and match["stem"] in pages
 
 
-def _parts(files: list[Path], root: Path) -> set[Path]:
-    """Files that other LaTeX files take in and that are no documents themselves."""
-    used = {part for path in files if path.suffix == ".tex" for part in _included(path, root)}
-    return {path for path in used if not _WHOLE.search(path.read_bytes())}
-
-
-def _included(path: Path, root: Path) -> list[Path]:
-    """The files that a LaTeX file takes in, directly or not, inside the folder."""
-    found: dict[Path, None] = {}
-    waiting = [path]
-    while waiting and len(found) < 500:
-        for name in _USED.findall(waiting.pop().read_bytes()):
-            part = _below(path.parent / os.fsdecode(name), root)
-            if part and part not in found and part != path:
-                found[part] = None
-                waiting.append(part)
-    return sorted(found)
-
-
-def _below(path: Path, root: Path) -> Path | None:
-    for candidate in (path, path.with_name(path.name + ".tex")):
-        plain = Path(os.path.normpath(candidate))
-        if plain.is_relative_to(root) and plain.is_file() and plain.resolve().is_relative_to(root.resolve()):
-            return plain
-    return None
-
-
-def _fetch(paper: Paper, forms: dict[str, list[Path]], root: Path, folder: Path) -> Paper:
+def _fetch(paper: Paper, forms: Forms, root: Path, folder: Path) -> Paper:
     """Copy the files of a paper where they changed; paper.json last."""
     before = _origins(folder)
-    wanted = {_kept_name(name, paths): paths for name, paths in forms.items()}
-    changed = {name: paths for name, paths in wanted.items() if not _is_same(folder / name, paths, before.get(name))}
+    changed = {name: paths for name, paths in forms.items() if not _is_same(folder / name, paths, before.get(name))}
     kept = load(folder / "paper.json", Paper) if (folder / "paper.json").exists() else None
-    if not changed and set(before) == set(wanted) and kept and kept.licence == paper.licence:
+    if not changed and set(before) == set(forms) and kept and kept.licence == paper.licence:
         return kept
     (folder / "paper.json").unlink(missing_ok=True)
-    for name in set(before) - set(wanted):
+    for name in set(before) - set(forms):
         (folder / name).unlink(missing_ok=True)
     for name, paths in changed.items():
-        write_bytes(folder / name, _bytes(paths, root))
-    origins = {name: [_origin(path) for path in paths] for name, paths in wanted.items()}
+        write_bytes(folder / name, packed(paths, root))
+    origins = {name: [_origin(path) for path in paths] for name, paths in forms.items()}
     save(folder / ".origin.json", origins)
     save(folder / "paper.json", paper)
     return paper
-
-
-def _kept_name(name: str, paths: list[Path]) -> str:
-    return "source.tar.gz" if len(paths) > 1 else name
 
 
 def _origins(folder: Path) -> dict[str, list[Origin]]:
@@ -152,19 +173,3 @@ def _is_same(copy: Path, paths: list[Path], before: list[Origin] | None) -> bool
 def _origin(path: Path) -> Origin:
     state = path.stat()
     return Origin(str(path), state.st_size, state.st_mtime_ns, sha256_file(path))
-
-
-def _bytes(paths: list[Path], root: Path) -> bytes:
-    """One file as it is; a LaTeX file with its parts as an archive that depends on nothing but their bytes."""
-    if any(path.stat().st_size > 1 << 30 for path in paths):
-        raise FieldsmithError(f"{paths[0]} is larger than 1 GiB; take it out of {root}")
-    if len(paths) == 1:
-        return paths[0].read_bytes()
-    buffer = io.BytesIO()
-    with gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
-        for path in paths:
-            data = path.read_bytes()
-            info = tarfile.TarInfo(os.path.relpath(path, paths[0].parent) if path.is_relative_to(paths[0].parent) else path.name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    return buffer.getvalue()

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harvest.records import Document, Rejection
+from harvest.records import Document, Rejection, may_publish
 from harvest.store import FieldsmithError, safe_name, save_lines, write_text
 from qagen.config import QAGenConfig
-from qagen.curate.card import Card, write_card
+from qagen.curate.card import Card, SourceLine, write_card
 from qagen.curate.dataset import corpus, examples, representatives
 from qagen.curate.decontaminate import assert_no_leaks, decontaminate, held_out_grams
 from qagen.curate.dedup import Dropped, deduplicate
 from qagen.curate.exams import Seal, draw_exam, halves, read_expert, write_exams
+from qagen.curate.publish import PUBLISHED, published, write_view
 from qagen.records import Example, ExamQuestion, Part, Passage, QAPair, SplitEntry
 
 Read = Callable[[str], Document]
-_TRAINED_ON = ("train.jsonl", "validation.jsonl", "corpus.jsonl")
+_TRAINED_ON = ("train.jsonl", "validation.jsonl", "corpus.jsonl")  # of the dataset and of the view that may be passed on
 
 
 def build(
@@ -30,14 +32,18 @@ def build(
     *,
     settings: Mapping[str, Any],
     seed: int,
+    publish: Sequence[str],
 ) -> dict[str, Any]:
     """Write everything under `run/dataset` but the split, and return the counts.
 
-    The exams are written and sealed first. Raises `FieldsmithError` and leaves nothing to train on where nothing is left
+    The exams are written and sealed first. What may be passed on, by the licences and patterns of `publish`, is written
+    a second time, to `run/dataset/published`. Raises `FieldsmithError` and leaves nothing to train on where nothing is left
     of the pairs or the files leak into the exams.
     """
     folder, part_of = run / "dataset", {entry.document_id: entry.part for entry in split}
     _remove([*(folder / name for name in _TRAINED_ON), *_half_written(run)])
+    if (folder / PUBLISHED).exists():
+        shutil.rmtree(folder / PUBLISHED)
     learnt, asked, dropped = _without_copies(pairs, part_of, config.near_duplicate)
     exams = _exams(config, learnt, asked, part_of, read, seed=seed)
     seals = write_exams(folder / "exams", exams)
@@ -49,6 +55,9 @@ def build(
     _write_rejections(run / "rejected", pairs, dropped, rejected, foreign)
     _write_training(folder, chats, passages, len(pairs))
     _look_for_leaks(config, folder, split, read)
+    open_ = {entry.document_id for entry in split if may_publish(read(entry.document_id).paper.licence, publish)}
+    view = published(chats, passages, exams, pairs, open_, publish)
+    view_seals = write_view(folder / PUBLISHED, view)
     counts: dict[str, Any] = {
         "documents": dict(Counter(part_of.values())),
         "pairs": dict(Counter(part_of[pair.document_id] for pair in pairs)),
@@ -57,8 +66,14 @@ def build(
         "examples": {part: len(held) for part, held in chats.items()},
         "passages": {"corpus": len(passages)},
         "exams": {name: seal.n for name, seal in seals.items()},
+        "published": view.counts,
     }
-    write_text(folder / "README.md", write_card(_card(folder, counts, split, pairs, read, seals, settings)))
+    write_text(folder / "README.md", write_card(_card(folder, counts, split, pairs, read, seals, settings, open_)))
+    if view.counts:
+        of_view = [entry for entry in split if entry.document_id in open_]
+        written = [pair for pair in pairs if pair.document_id in open_]
+        card = _card(folder / PUBLISHED, {"published": view.counts}, of_view, written, read, view_seals, settings, open_)
+        write_text(folder / PUBLISHED / "README.md", write_card(card))
     return counts
 
 
@@ -148,16 +163,15 @@ def _card(
     read: Read,
     seals: Mapping[str, Seal],
     settings: Mapping[str, Any],
+    open_: Collection[str],
 ) -> Card:
-    papers = {entry.document_id: read(entry.document_id).paper for entry in split}
-    licences: dict[str, list[str]] = defaultdict(list)
-    for name, paper in sorted(papers.items()):
-        licences[paper.licence].append(name)
+    closed = frozenset(entry.document_id for entry in split) - frozenset(open_)
     return Card(
         settings=settings,
         counts=counts,
-        licences={licence: tuple(names) for licence, names in sorted(licences.items())},
-        documents=tuple((e.document_id, papers[e.document_id].title, papers[e.document_id].source, e.part) for e in split),
+        documents=tuple(SourceLine(entry.document_id, read(entry.document_id).paper, entry.part) for entry in split),
+        closed=closed,
+        view=f"The rest is in `{PUBLISHED}/`, with a card of its own." if (folder / PUBLISHED).exists() else "There is nothing else.",
         teachers=tuple(sorted({pair.teacher for pair in pairs})),
         prompts=tuple(sorted({pair.prompt for pair in pairs})),
         languages=tuple(sorted({pair.language for pair in pairs})),

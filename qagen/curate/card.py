@@ -6,29 +6,35 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from harvest.records import Paper
 from qagen.curate.exams import Seal
 
-_OPEN = ("CC0-1.0", "PDDL-1.0", "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Unlicense")
+_AUTHORS = 10  # that a line of the card names
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A document as the card lists it, with what its licence may ask to be named."""
+
+    id: str
+    paper: Paper
+    part: str
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What the card tells; `licences` are ids of documents by licence, `documents` (id, title, source, part)."""
+    """What the card tells; `closed` are the ids of documents that may not be passed on, `view` what is in published/."""
 
     settings: Mapping[str, object]
     counts: Mapping[str, Mapping[str, int]]
-    licences: Mapping[str, tuple[str, ...]]
-    documents: tuple[tuple[str, str, str, str], ...]
+    documents: tuple[SourceLine, ...]
+    closed: frozenset[str]
+    view: str
     teachers: tuple[str, ...]
     prompts: tuple[str, ...]
     languages: tuple[str, ...]
     exams: Mapping[str, Seal]
     files: tuple[str, ...]
-
-
-def may_be_passed_on(licence: str) -> bool:
-    """Whether text under this SPDX id, and what is made of it, may be published by anyone: not so for ND, NC or unknown terms."""
-    return licence in _OPEN or licence.startswith(("CC-BY-SA-", "CC-BY-1", "CC-BY-2", "CC-BY-3", "CC-BY-4"))
 
 
 def write_card(card: Card) -> str:
@@ -53,11 +59,20 @@ def _front(card: Card) -> str:
 
 
 def _publishing(card: Card) -> str:
-    closed = {licence: ids for licence, ids in card.licences.items() if not may_be_passed_on(licence)}
-    if not closed:
-        return "**Licences:** every source may be passed on; name the authors as their licences ask.\n"
+    if not card.closed:
+        return f"**Licences:** every source may be passed on; name the authors as their licences ask.{_share_alike(card)}\n"
+    closed: dict[str, list[str]] = {}
+    for line in card.documents:
+        if line.id in card.closed:
+            closed.setdefault(line.paper.licence, []).append(line.id)
     listed = "".join(f"- `{licence}`: {', '.join(ids)}\n" for licence, ids in sorted(closed.items()))
-    return f"**Not publishable as it is.** These documents do not allow anyone to pass on what is made of them:\n\n{listed}"
+    said = "**Not publishable as it is.** These documents do not allow anyone to pass on what is made of them:"
+    return f"{said}\n\n{listed}\n{card.view}\n"
+
+
+def _share_alike(card: Card) -> str:
+    alike = sorted({line.paper.licence for line in card.documents if "-SA-" in line.paper.licence})
+    return f" What is made of sources under {_listed(alike)} may be passed on under the same licence only." if alike else ""
 
 
 def _table(title: str, counts: Mapping[str, Mapping[str, int]]) -> str:
@@ -66,12 +81,17 @@ def _table(title: str, counts: Mapping[str, Mapping[str, int]]) -> str:
 
 
 def _sources(card: Card) -> str:
-    licence_of = {document: licence for licence, ids in card.licences.items() for document in ids}
-    rows = (
-        f"| {_cell(name)} | {_cell(title)} | {_cell(source)} | {licence_of[name]} | {part} |\n"
-        for name, title, source, part in card.documents
-    )
-    return "## Sources\n\n| document | title | source | licence | part |\n| --- | --- | --- | --- | --- |\n" + "".join(rows)
+    rows = "".join(_row(line) for line in card.documents)
+    head = "| document | title | authors | address | source | licence | part |\n| --- | --- | --- | --- | --- | --- | --- |\n"
+    return f"## Sources\n\n{head}{rows}"
+
+
+def _row(line: SourceLine) -> str:
+    paper = line.paper
+    authors = ", ".join(paper.authors[:_AUTHORS]) + (" and others" if len(paper.authors) > _AUTHORS else "")
+    address = f"https://doi.org/{paper.doi}" if paper.doi else next(iter(paper.urls), "")
+    cells = (line.id, paper.title, authors, address, paper.source, paper.licence, line.part)
+    return f"| {' | '.join(map(_cell, cells))} |\n"
 
 
 def _making(card: Card) -> str:

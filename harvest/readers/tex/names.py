@@ -1,158 +1,155 @@
 r"""What the commands and environments of LaTeX mean for a reader of words.
 
 An argument pattern says what is dropped after a command: `*` a star, `o` an optional `[...]`, `p` an optional
-`(...)`, `m` a mandatory argument. What follows the dropped arguments is read as usual: `\colorbox` with `om`
-keeps its last argument. A command that no table names keeps all its arguments.
+`(...)`, `<` an overlay `<...>`, `m` a mandatory argument. What follows the dropped arguments is read as usual:
+`\colorbox` with `om` keeps its last argument. A command that no table names keeps all its arguments.
 """
 
 from __future__ import annotations
 
+from harvest.readers.tex.wordlists import pairs, patterns, words
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def _patterns(lines: str) -> dict[str, str]:
-    """Lines of `pattern: name name ...`; a dash stands for the empty pattern."""
-    found = {}
-    for line in lines.strip().splitlines():
-        pattern, _, names = line.strip().partition(":")
-        found.update(dict.fromkeys(names.split(), pattern.replace("-", "")))
-    return found
-
-
-def _pairs(lines: str) -> dict[str, str]:
-    """Words in pairs: a name and what it stands for."""
-    words = lines.split()
-    return dict(zip(words[::2], words[1::2], strict=True))
-
-
-ARGUMENTS = _patterns(r"""
+ARGUMENTS = patterns(r"""
 -: tableofcontents listoffigures listoftables listoftodos hline toprule midrule bottomrule newpage clearpage cleardoublepage
--: maketitle appendix
-m: bibliographystyle bibliography pagestyle thispagestyle pagenumbering hypersetup geometry graphicspath usetikzlibrary tikzset lstset
-m: captionsetup sisetup pgfplotsset usepgfplotslibrary index glossary newcounter stepcounter refstepcounter newlength newsavebox usebox
-m: theoremstyle includeonly hyphenation special linespread setlist urlstyle bstctlcite newblock preprint pacs pacsnumbers received accepted
-m: published revised keywords shorttitle shortauthors shortauthor lefthead righthead runninghead journal doi date institute institution
-m: altaffilmark altaffiltext corresp correspondingauthor orcid orcidlink cortext copyrightnotice collaboration authorrunning titlerunning
-m: setmainfont setsansfont setmonofont setCJKmainfont setCJKsansfont setCJKmonofont ctexset bookmarksetup lhead rhead chead lfoot
-m: rfoot cfoot
-m: mathversion usetheme usecolortheme logo transparent marginnote nocite phantom hphantom vphantom romannumeral ding enlargethispage cline
-m: glsadd eqnlabel hyperlink hypertarget scalebox selectlanguage plotone ccsdesc
-*m: vspace hspace
-o: footnotemark addlinespace nopagebreak pagebreak printbibliography printglossary printindex
+-: maketitle frontmatter mainmatter backmatter makeatletter makeatother printkeywords thepage
+m: pagestyle thispagestyle pagenumbering hypersetup geometry graphicspath usetikzlibrary tikzset lstset
+m: captionsetup sisetup pgfplotsset usepgfplotslibrary index glossary newlength newsavebox usebox acsetup
+m: theoremstyle includeonly hyphenation special linespread urlstyle bstctlcite preprint pacs pacsnumbers received accepted
+m: published revised shorttitle shortauthors shortauthor lefthead righthead runninghead journal date institute institution
+m: altaffilmark corresp correspondingauthor orcid orcidlink cortext copyrightnotice collaboration authorrunning titlerunning
+m: setmainfont setsansfont setmonofont setCJKmainfont setCJKsansfont setCJKmonofont ctexset bookmarksetup
+m: lhead rhead chead lfoot rfoot cfoot fancyhfinit fancyheadinit fancyfootinit AtEndDocument message typeout errmessage
+m: mathversion usetheme usecolortheme logo transparent marginnote phantom hphantom vphantom enlargethispage cline
+m: glsadd eqnlabel selectlanguage foreignlanguage tnoteref fnref corref plotone ccsdesc bibpunct makeglossary openout immediate
+m: bibinfo bibfield href@noop Eprint BibitemShut SortNoop bibAnnoteFile hypertarget hyperlink subjclass dedicatory urladdr curraddr
+m: thanksref setmathfont captionstyle captiondelim floatname setstretch
+m: microtypesetup
+m: allowdisplaybreaks tolerance bibhang MakePerPage hangcaption DisableLigatures deleted DeclareGraphicsExtensions preto
+m: mciteSubRef setkomafont pdfinfo pdfcatalog ClassWarning ClassError pgfdeclarelayer pgfsetlayers
+*m: vspace hspace addvspace crefalias
+o: hyperref blindtext Blindtext lipsum kantlipsum footnotemark addlinespace nopagebreak pagebreak printindex endnotemark thanksmark
 oo: makebox framebox
-om: usepackage RequirePackage documentclass documentstyle author thanks todo marginpar acro rotatebox colorbox pagecolor href
-om: hyperref fancyhead
-om: fancyfoot email address affil affiliation altaffiliation cellcolor rowcolor columncolor ead fntext tnotetext conference addbibresource
-om: foreignlanguage
+om: usepackage RequirePackage documentclass documentstyle author thanks todo marginpar rotatebox colorbox pagecolor acks
+om: fancyhead fancyfoot fancyhf email address affil affiliation altaffiliation cellcolor rowcolor columncolor ead fntext tnotetext
+om: addbibresource conference missingfigure inst homepage setlist
+om: DeclareGraphicsRule setotherlanguage setdefaultlanguage setmainlanguage setotherlanguages
 *om: includegraphics includesvg includepdf
-omm: rule newtheorem newcolumntype sbox savebox fcolorbox pdfbookmark newacronym
-mm: setlength addtolength setcounter addtocounter addcontentsline numberwithin settowidth markboth PassOptionsToPackage plottwo multicolumn
+omm: rule newcolumntype sbox savebox fcolorbox pdfbookmark fancyfootoffset crefformat
+mm: setlength addtolength addcontentsline settowidth settoheight settodepth markboth PassOptionsToPackage PassOptionsToClass
+mm: altaffiltext plottwo setkeys DeclareCaptionFormat  DeclareCaptionLabelFormat addtokomafont definecolorset
+mm: colorlet DeclareCaptionLabelSeparator DeclareCaptionFont crefdefaultlabelformat
+m: crefpairconjunction sfcode lccode uccode
+mmm: specialrule etocsettocstyle creflabelformat
+ommmmm: patchcmd
+mmmm: apptocmd pretocmd
+mmmmmm: titlespacing DeclareFontShape crefmultiformat
+om: titlespacing*
+mo: newfloat DeclareCaptionType
 *mm: resizebox
 omomo: multirow
 ooom: parbox
 moo: raisebox
 opm: cmidrule
-mmm: DeclareFontShape specialrule
 pm: put
-p: line vector
+pmm: multiput
+p: line vector qbezier
 """)
 
-LENGTHS = _words("""
+LENGTHS = words("""
 parindent parskip textwidth textheight oddsidemargin evensidemargin topmargin headheight headsep footskip hoffset voffset hsize vsize
-baselineskip lineskip tabcolsep arraycolsep leftskip rightskip vskip hskip kern mkern penalty hangindent hangafter columnsep
+baselineskip lineskip tabcolsep arraycolsep leftskip rightskip vskip hskip kern mkern mskip penalty hangindent hangafter columnsep
 abovedisplayskip belowdisplayskip abovecaptionskip belowcaptionskip intextsep floatsep textfloatsep arrayrulewidth itemsep topsep
 partopsep parsep leftmargin rightmargin fboxsep fboxrule tolerance hbadness vbadness hfuzz vfuzz widowpenalty clubpenalty
 interlinepenalty hyphenpenalty exhyphenpenalty emergencystretch pdfgentounicode looseness unitlength lower raise moveleft moveright
-displaywidowpenalty pdfoutput pdfminorversion smallskipamount medskipamount bigskipamount
+displaywidowpenalty pdfoutput pdfminorversion pdfcompresslevel smallskipamount medskipamount bigskipamount columnwidth linewidth
+abovedisplayshortskip belowdisplayshortskip pretolerance hyphenchar brokenpenalty predisplaypenalty postdisplaypenalty relpenalty
+binoppenalty lineskiplimit baselinestretch paperwidth paperheight footnotesep marginparwidth marginparsep LTpre LTpost extrarowheight
 """)
-
-SYMBOLS = _pairs(r"""
-% % & & # # $ $ _ _ { { } } dots … ldots … textellipsis … cdots ⋯ textendash – textemdash — S § P ¶ dag † ddag ‡ textdagger † copyright ©
-textcopyright © textregistered ® texttrademark ™ pounds £ textsterling £ euro € texteuro € EUR € textdollar $ textbackslash \
-textasciitilde ~
-textasciicircum ^ textbar | textless < textgreater > textquoteleft ' textquoteright ' textquotedblleft “ textquotedblright ”
-textquotesingle '
-lq ' rq ' guillemotleft « guillemotright » textbullet • textperiodcentered · textdegree ° degree ° celsius °C textcelsius °C
-textmu µ micro µ
-textohm Ω textpm ± texttimes × textminus − textonehalf ½ textunderscore _ textbraceleft { textbraceright } ss ß SS SS ae æ AE Æ oe œ OE Œ
-aa å AA Å o ø O Ø l ł L Ł i ı j ȷ dh ð th þ TH Þ DH Ð ng ŋ LaTeX LaTeX TeX TeX LaTeXe LaTeX2e BibTeX BibTeX XeTeX XeTeX XeLaTeX XeLaTeX
-pdfTeX pdfTeX CTeX CTeX MATLAB MATLAB textsection § textparagraph ¶ checkmark ✓ textasciigrave ` textquotedbl " slash /
-textnumero № lbrack [
-rbrack ] lbrace { rbrace } textcent ¢ guilsinglleft ‹ guilsinglright › quotedblbase „ quotesinglbase ‚ textrightarrow → textleftarrow ←
-""")
-SYMBOLS.update(
-    dict.fromkeys(
-        [" ", ",", ";", ":", ">", "quad", "qquad", "space", "nobreakspace", "enspace", "thinspace", "enskip", "hfill", "hfil"], " "
-    )
-)
-SYMBOLS.update(dict.fromkeys(["!", "/", "-", "@", "relax", "protect", "noindent", "centering", "xspace"], ""))
-
-ACCENTS = {
-    "`": "\u0300", "'": "\u0301", "^": "\u0302", "~": "\u0303", '"': "\u0308", "=": "\u0304", ".": "\u0307", "u": "\u0306",
-    "v": "\u030c", "H": "\u030b", "c": "\u0327", "k": "\u0328", "r": "\u030a", "b": "\u0331", "d": "\u0323",
-}  # fmt: skip
-
-SUPERSCRIPTS = str.maketrans("0123456789+-−()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿ")
-SUBSCRIPTS = str.maketrans("0123456789+-−()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₍₎")
 
 SECTIONS = {
     "part": -1, "chapter": 0, "section": 1, "subsection": 2, "subsubsection": 3, "paragraph": 4, "subparagraph": 5,
-    "frametitle": 3, "addchap": 0, "addsec": 1, "minisec": 4,
+    "frametitle": 3, "addchap": 0, "addsec": 1, "addpart": -1, "minisec": 4,
 }  # fmt: skip
 
-MATH_ENVIRONMENTS = _words("""
-equation align gather multline eqnarray displaymath math flalign alignat dmath dgroup xalignat xxalignat subeqnarray IEEEeqnarray
-equation* align* gather* multline* eqnarray* flalign* alignat* dmath* IEEEeqnarray* empheq
+# How each environment for displayed formulas numbers (one, each row, none), and the environment that shows its rows inside $$.
+MATH_ENVIRONMENTS: dict[str, tuple[str, str]] = {
+    "equation": ("one", "aligned"), "displaymath": ("", "aligned"), "math": ("", ""), "multline": ("one", "gathered"),
+    "align": ("rows", "aligned"), "alignat": ("rows", "aligned"), "flalign": ("rows", "aligned"), "xalignat": ("rows", "aligned"),
+    "xxalignat": ("", "aligned"), "gather": ("rows", "gathered"), "eqnarray": ("rows", "eqnarray"), "subeqnarray": ("rows", "eqnarray"),
+    "IEEEeqnarray": ("rows", "aligned"), "dmath": ("one", "aligned"), "dgroup": ("rows", "aligned"), "empheq": ("one", "aligned"),
+    "darray": ("rows", "aligned"), "mathpar": ("", "gathered"),
+}  # fmt: skip
+MATH_ENVIRONMENTS |= {f"{name}*": ("", shown) for name, (_, shown) in MATH_ENVIRONMENTS.items() if name not in ("math", "displaymath")}
+
+FLOATS = pairs("""
+figure figure figure* figure wrapfigure figure SCfigure figure SCfigure* figure sidewaysfigure figure sidewaysfigure* figure
+floatingfigure figure marginfigure figure scheme scheme table table table* table wraptable table sidewaystable table sidewaystable* table
+SCtable table margintable table deluxetable table deluxetable* table threeparttable table measuredfigure figure
+algorithm algorithm algorithm* algorithm algorithm2e algorithm listing lstlisting subfigure subfigure subtable subtable subcaptionblock
+subfigure
 """)
-FLOATS = _pairs("""
-figure Figure figure* Figure wrapfigure Figure SCfigure Figure sidewaysfigure Figure sidewaysfigure* Figure floatingfigure Figure
-marginfigure Figure scheme Figure table Table table* Table wraptable Table sidewaystable Table sidewaystable* Table SCtable Table
-deluxetable Table deluxetable* Table threeparttable Table algorithm Algorithm algorithm* Algorithm
-""")
-TABLES = _patterns("""
-m: supertabular xtabular tabu longtabu NiceTabular mpsupertabular
+TABLES = patterns("""
+m: supertabular xtabular tabu longtabu mpsupertabular tabularray
 mm: tabulary ltablex xltabular
-om: tabular longtable longtable* tblr longtblr array
-mom: tabular* tabularx
+om: tabular longtable longtable* tblr longtblr array NiceTabular
+mom: tabular* tabularx NiceTabular* NiceTabularX
 """)
-LISTS = _words("itemize enumerate description compactitem compactenum compactdesc inparaenum list trivlist easylist enumerate* itemize*")
-DROPPED = _words("""
-tikzpicture pgfpicture pspicture picture lstlisting minted comment filecontents filecontents* thebibliography asy axis CCSXML IEEEbiography
-IEEEbiographynophoto keywords keyword IEEEkeywords tikzcd circuitikz feynman fmffile fmfgraph forest overpic dot2tex algorithmic
-algorithmicx biblist acronym filecontentsdef luacode luacode* references
+ENUMERATIONS = words("enumerate compactenum inparaenum asparaenum enumerate* tasks")
+INLINE_LISTS = words("inparaenum inparaitem inparadesc enumerate* itemize* description*")
+LISTS = (
+    ENUMERATIONS
+    | INLINE_LISTS
+    | words("""
+itemize description compactitem compactdesc list trivlist easylist asparaitem IEEEdescription labeling
 """)
-VERBATIM = _words("verbatim verbatim* Verbatim alltt BVerbatim LVerbatim")
-ENVIRONMENT_ARGUMENTS = _patterns("""
-o: figure figure* table table* algorithm frame abstract itemize enumerate description compactitem compactenum compactdesc mdframed
-o: tcolorbox sidewaystable sidewaysfigure appendices subappendices threeparttable landscape
-m: multicols adjustbox spacing otherlanguage deluxetable deluxetable* textblock* addmargin alignat alignat* xalignat empheq
-om: SCfigure multicols* subfigure subtable
-mm: CJK CJK* list changemargin
-mp: textblock
+)
+DROPPED = words("""
+tikzpicture pgfpicture pspicture picture comment filecontents filecontents* asy axis CCSXML IEEEbiography
+IEEEbiographynophoto tikzcd circuitikz feynman fmffile fmfgraph forest overpic dot2tex biblist filecontentsdef luacode luacode*
+tikzpicture* psfrags fmfgraph* fmfchar feynartspicture textblock textblock*
+""")
+CODE = words("""
+verbatim verbatim* Verbatim Verbatim* alltt BVerbatim LVerbatim SaveVerbatim lstlisting minted code pyverbatim boxedverbatim
+""")
+ENVIRONMENT_ARGUMENTS = patterns("""
+o: figure figure* table table* algorithm algorithm* algorithm2e frame abstract mdframed listing scheme margintable marginfigure
+o: sidewaystable sidewaysfigure appendices subappendices threeparttable landscape tcolorbox tablenotes center appendix acronym
+m: multicols adjustbox spacing otherlanguage otherlanguage* deluxetable deluxetable* addmargin alignat alignat* xalignat xalignat*
+m: addmargin*
+m: xxalignat hyphenrules
+om: SCfigure multicols* subfigure subtable measuredfigure subcaptionblock empheq empheq* IEEEeqnarray IEEEeqnarray*
+mm: CJK CJK* changemargin
 ooom: minipage
 omom: wrapfigure wraptable
+mo: floatingfigure
+""")
+# Where TeX begins a paragraph of its own.
+BREAKING = words("""
+quote quotation center flushleft flushright verse document frame block minipage multicols titlepage displayquote tcolorbox mdframed
+frontmatter abstract* keyword acknowledgments acknowledgements acknowledgement shaded framed boxedminipage adjustwidth spacing landscape
 """)
 
-CITES = _words("""
+CITES = words("""
 cite citep citet citealt citealp citeauthor citeyear citeyearpar parencite textcite autocite footcite supercite citenum
-onlinecite Citet Citep
-Cite Textcite Parencite Autocite fullcite citen textcites parencites smartcite inlinecite upcite citeonline cites autocites
+onlinecite Citet Citep Citealt Citealp Citeauthor Cite Textcite Parencite Autocite fullcite citen textcites parencites smartcite
+inlinecite
+upcite citeonline cites autocites citedate footfullcite shortcite citeasnoun newcite citelist mcite citeA
 """)
 REFS = {
-    "ref": "", "eqref": "()", "pageref": "page", "autoref": "long", "cref": "short", "Cref": "long", "vref": "", "prettyref": "",
-    "subref": "", "fref": "", "nameref": "", "labelcref": "", "crefrange": "short",
+    "ref": "", "eqref": "()", "pageref": "page", "autoref": "autoref", "cref": "cref", "Cref": "Cref", "vref": "", "Vref": "Cref",
+    "prettyref": "", "subref": "", "fref": "cref", "Fref": "Cref", "nameref": "name", "labelcref": "", "autopageref": "page",
+    "cpageref": "page",
+    "fullref": "cref", "Ref": "", "vpageref": "page", "refeq": "()", "titleref": "name", "Autoref": "Cref", "zcref": "cref",
 }  # fmt: skip
-LONG_NAMES = _pairs("section Section figure Figure table Table equation Equation item item algorithm Algorithm footnote footnote")
-SHORT_NAMES = _pairs("section section figure Fig. table Table equation Eq. item item algorithm Algorithm footnote footnote")
 
-CONDITIONS = _words("""
+CONDITIONS = words("""
 if ifx ifcat ifnum ifdim ifodd ifmmode ifhmode ifvmode ifinner ifdefined ifcsname ifvoid ifhbox ifvbox ifeof ifcase iftrue iffalse
-ifpdf ifxetex ifluatex ifPDFTeX ifXeTeX ifLuaTeX if@twocolumn if@filesw if@compatibility
+ifpdf ifxetex ifluatex ifPDFTeX ifXeTeX ifLuaTeX iftutex ifTUTeX if@twocolumn if@filesw if@compatibility if@tempswa if@restonecol
+if@twoside if@openright if@mainmatter if@nobreak if@inlabel if@noskipsec ifvtex ifthispageodd
 """)
-# What the interpreter itself understands: a document that redefines these only changes how they look.
-STRUCTURAL = _words(r"""
-begin end title abstract caption footnote footnotetext item input include par \\ document maketitle newcommand renewcommand def let cite ref
-label appendix emph textbf textit texttt textsc textrm textsf text mathrm bibitem thebibliography $ left right verb
+# A document that redefines these only changes how they look.
+STRUCTURAL = words(r"""
+begin end title abstract caption footnote footnotetext item input include par \\ document maketitle newcommand renewcommand def let
+label appendix emph textbf textit texttt textsc textrm textsf text mathrm bibitem thebibliography $ left right verb bibliography
 """)
+PROTECTED_ENVIRONMENTS = words("document abstract thebibliography itemize enumerate description").union(MATH_ENVIRONMENTS, FLOATS, TABLES)

@@ -1,65 +1,125 @@
-r"""Numbers behind \ref and \cite: counted while reading, filled in at the end because references look forward."""
+r"""Labels and what \ref, \autoref, \cref and \nameref print for them."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from harvest.readers.extract import Block
-from harvest.readers.tex.names import LONG_NAMES, SHORT_NAMES
+from harvest.readers.tex.marks import Marks
 
-_MARK = re.compile("\ue000([0-9]+)\ue000")
+# What cleveref and hyperref print before a number, in English: (cref, crefs, Cref, Crefs, autoref).
+_NAMES = {
+    "figure": ("fig.", "figs.", "Figure", "Figures", "Figure"),
+    "subfigure": ("fig.", "figs.", "Figure", "Figures", "Figure"),
+    "table": ("table", "tables", "Table", "Tables", "Table"),
+    "equation": ("eq.", "eqs.", "Equation", "Equations", "Equation"),
+    "part": ("part", "parts", "Part", "Parts", "Part"),
+    "chapter": ("chapter", "chapters", "Chapter", "Chapters", "chapter"),
+    "section": ("section", "sections", "Section", "Sections", "section"),
+    "subsection": ("section", "sections", "Section", "Sections", "subsection"),
+    "subsubsection": ("section", "sections", "Section", "Sections", "subsubsection"),
+    "paragraph": ("paragraph", "paragraphs", "Paragraph", "Paragraphs", "paragraph"),
+    "appendix": ("appendix", "appendices", "Appendix", "Appendices", "Appendix"),
+    "item": ("item", "items", "Item", "Items", "item"),
+    "footnote": ("footnote", "footnotes", "Footnote", "Footnotes", "footnote"),
+    "algorithm": ("algorithm", "algorithms", "Algorithm", "Algorithms", "Algorithm"),
+    "lstlisting": ("listing", "listings", "Listing", "Listings", "Listing"),
+}
+_IN_FULL = {"fig.": "figure", "figs.": "figures", "eq.": "equation", "eqs.": "equations"}
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a label names: its kind (figure, section, ...), the number printed, and the title or caption there."""
+
+    kind: str
+    number: str
+    title: str = ""
 
 
 class References:
-    """Counters, labels and the order of citations of one document."""
+    """The labels of one document; a reference is a mark until all are known."""
 
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._sections: list[int] = []
-        self._now = ("section", "")
-        self._labels: dict[str, tuple[str, str]] = {}
-        self._asked: list[tuple[str, str]] = []
-        self._cited: dict[str, int] = {}
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._labels: dict[str, Label] = {}
+        self.now = Label("section", "")
+        self.titles: dict[str, str] = {}  # of theorems, by the name of their environment
+        self.names: dict[str, tuple[str, str]] = {}  # said by \crefname, singular and plural
+        self.capital_names: dict[str, tuple[str, str]] = {}  # said by \Crefname
+        self.capitalise = self.in_full = False
 
-    def count(self, kind: str) -> None:
-        """One more figure, table, equation, item."""
-        self._counts[kind] = self._counts.get(kind, 0) + 1
-        self._now = (kind, str(self._counts[kind]))
+    def label(self, name: str, target: Label | None = None) -> None:
+        r"""\label{name}, of what was numbered last or of `target`."""
+        self._labels.setdefault(_key(name), target or self.now)
 
-    def section(self, level: int) -> None:
-        """One more numbered section of this level (part -1, chapter 0, section 1 and so on)."""
-        depth = max(level, 0)
-        numbers = (self._sections + [0] * (depth + 1))[: depth + 1]
-        numbers[depth] += 1
-        self._sections = numbers
-        self._now = ("section", ".".join(str(n) for n in numbers).lstrip("0."))
+    def reference(self, name: str, style: str, last: str = "") -> str:
+        """A mark for a reference to one or several labels; `last` ends a range."""
+        keys = [_key(part) for part in name.split(",")]
+        return self._marks.later(lambda: self._printed(keys, style, _key(last)))
 
-    def label(self, name: str) -> None:
-        r"""\label{name} here."""
-        self._labels.setdefault(name.strip(), self._now)
-
-    def reference(self, name: str, style: str) -> str:
-        """A mark to be replaced by the number when all labels are known."""
-        self._asked.append((name.strip(), style))
-        return f"\ue000{len(self._asked) - 1}\ue000"
-
-    def cite(self, keys: str, before: str, after: str) -> str:
-        """[n] in the order of first citation, with the notes around it."""
-        numbers = [str(self._cited.setdefault(key.strip(), len(self._cited) + 1)) for key in keys.split(",") if key.strip()]
-        return f"[{', '.join(part for part in (before, *numbers, after) if part)}]" if numbers else ""
-
-    def fill(self, blocks: list[Block]) -> list[Block]:
-        """The blocks with numbers in place of marks; a label that is nowhere leaves nothing behind."""
-        return [Block(self._filled(block.text), block.level) if "\ue000" in block.text else block for block in blocks]
-
-    def _filled(self, text: str) -> str:
-        return re.sub(r" +(?=[.,;)])", "", _MARK.sub(self._number, text)) if "\ue000" in text else text
-
-    def _number(self, match: re.Match[str]) -> str:
-        name, style = self._asked[int(match[1])]
-        found = [self._labels[part.strip()] for part in name.split(",") if part.strip() in self._labels]
-        numbers = ", ".join(f"({n})" if style == "()" or (style in ("long", "short") and k == "equation") else n for k, n in found if n)
-        if not numbers or style == "page":
+    def _printed(self, keys: list[str], style: str, last: str) -> str:
+        found = [label for key in keys if (label := self._labels.get(key)) and (label.number or style == "name")]
+        if not found or style == "page":
             return ""
-        names = LONG_NAMES if style == "long" else SHORT_NAMES if style == "short" else {}
-        return f"{names.get(found[0][0], '')} {numbers}".strip()
+        if style == "name":
+            return found[0].title or found[0].number
+        if last and last in self._labels:
+            end = self._labels[last]
+            return f"{self._name(found[0].kind, style, many=True)} {_set(found[0], style)} to {_set(end, style)}".strip()
+        groups: dict[str, list[Label]] = {}
+        for label in found:
+            groups.setdefault(self._name(label.kind, style, many=False), []).append(label)
+        return _listed([self._group(labels, style) for labels in groups.values()])
+
+    def _group(self, labels: list[Label], style: str) -> str:
+        numbers = [_set(label, style) for label in labels]
+        text = ", ".join(numbers) if style in ("", "()") else _listed(_ranges(numbers))
+        return f"{self._name(labels[0].kind, style, many=len(labels) > 1)} {text}".strip()
+
+    def _name(self, kind: str, style: str, *, many: bool) -> str:
+        if style in ("", "()"):
+            return ""
+        if kind in self.names and style != "autoref":
+            own = self.capital_names if style == "Cref" and kind in self.capital_names else self.names
+            return own[kind][many] if style == "cref" else own[kind][many][:1].upper() + own[kind][many][1:]
+        if kind in self.titles:
+            title = self.titles[kind]
+            return title.lower() if style == "cref" and not self.capitalise else title
+        forms = _NAMES.get(kind, ("", "", "", "", ""))
+        if style == "autoref":
+            return forms[4]
+        name = forms[(2 if style == "Cref" else 0) + many]
+        name = _IN_FULL.get(name, name) if self.in_full else name
+        return name[:1].upper() + name[1:] if self.capitalise else name
+
+
+def _key(name: str) -> str:
+    return re.sub(r"\s+", " ", name.strip())
+
+
+def _set(label: Label, style: str) -> str:
+    """The number as it is set: those of equations in parentheses, except by \\ref and \\autoref."""
+    return f"({label.number})" if style == "()" or (style in ("cref", "Cref") and label.kind == "equation") else label.number
+
+
+def _ranges(numbers: list[str]) -> list[str]:
+    """Three and more numbers in a row as "1 to 3", which is how cleveref prints them."""
+    out: list[str] = []
+    at = 0
+    while at < len(numbers):
+        end = at
+        while end + 1 < len(numbers) and _follows(numbers[end], numbers[end + 1]):
+            end += 1
+        out += [f"{numbers[at]} to {numbers[end]}"] if end > at + 1 else numbers[at : end + 1]
+        at = end + 1
+    return out
+
+
+def _follows(first: str, second: str) -> bool:
+    before, after = (re.fullmatch(r"(\(?[\w.]*?)(\d{1,6})(\)?)", number) for number in (first, second))
+    return bool(before and after and before[1] == after[1] and int(before[2]) + 1 == int(after[2]))
+
+
+def _listed(parts: list[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,1 @@
+"""HTML to blocks: the tree, what of it can be seen, its formulas and tables, and the text in reading order."""

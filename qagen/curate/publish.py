@@ -1,0 +1,68 @@
+"""The second view of a dataset: what may be passed on, by the licences of its documents.
+
+A line is in it if its own licence and its document's are among those that may be published; an unknown licence never is.
+The lab's own exam states no licence, so it stays at home. A wrong option is text of another document: where that one may
+not be passed on, the question is asked openly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from harvest.records import may_publish
+from harvest.store import save_lines
+from qagen.curate.exams import Seal, write_exams
+from qagen.records import Example, ExamQuestion, Passage, QAPair
+
+PUBLISHED = "published"
+_EXAMS = ("seen", "unseen")
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What is in the view, and how much of it; no counts where there is nothing."""
+
+    files: Mapping[str, Sequence[Example] | Sequence[Passage]]
+    exams: Mapping[str, Sequence[ExamQuestion]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Lines by file, without empty ones."""
+        exams = {f"exam {name}": len(held) for name, held in self.exams.items() if held}
+        return {name: len(held) for name, held in self.files.items() if held} | exams
+
+
+def published(
+    chats: Mapping[str, Sequence[Example]],
+    passages: Sequence[Passage],
+    exams: Mapping[str, Sequence[ExamQuestion]],
+    pairs: Iterable[QAPair],
+    documents: Collection[str],
+    publish: Sequence[str],
+) -> View:
+    """The part of a dataset that rests on `documents` and whose own licences match the patterns of `publish`."""
+    answers = {pair.answer for pair in pairs if pair.document_id in documents}
+    files: dict[str, Sequence[Example] | Sequence[Passage]] = {
+        name: [chat for chat in held if chat.document_id in documents and may_publish(chat.licence, publish)]
+        for name, held in chats.items()
+    }
+    files["corpus"] = [one for one in passages if one.document_id in documents and may_publish(one.licence, publish)]
+    asked = {name: [_openly(question, answers) for question in exams.get(name, ()) if question.document_id in documents] for name in _EXAMS}
+    return View(files, asked)
+
+
+def write_view(folder: Path, view: View) -> dict[str, Seal]:
+    """Write the view, its exams sealed like the others; nothing at all where it is empty."""
+    if not view.counts:
+        return {}
+    for name, held in view.files.items():
+        if held:  # an empty file opens nowhere
+            save_lines(folder / f"{name}.jsonl", held)
+    return write_exams(folder / "exams", view.exams)
+
+
+def _openly(question: ExamQuestion, answers: Collection[str]) -> ExamQuestion:
+    """Without options, if any of them is not an answer that the view's own documents give."""
+    return question if set(question.options) <= set(answers) else replace(question, options=(), correct=None)
