@@ -49,7 +49,7 @@ def test_a_page_becomes_paragraphs_sections_lists_tables_and_code() -> None:
         "3. small",
         "- a perch",
         "Code",
-        "```\nfor x in y:\ngo(x)\n```",
+        "```\nfor x in y:\n  go(x)\n```",
         "Table: Sizes.",
         "| Name | Size | |\n| --- | --- | --- |\n| pike | 3 | m |\n| | 4 | \\|a\\| |",
     ]

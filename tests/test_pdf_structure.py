@@ -144,16 +144,18 @@ def test_a_line_that_is_all_that_the_pages_say_is_their_text() -> None:
     assert sheet.read().text.count(WORDS[0]) == 2
 
 
-def test_a_formula_at_the_head_of_a_page_is_no_page_number() -> None:
+def test_a_number_within_the_first_line_of_a_page_is_no_page_number() -> None:
     sheet = Sheet()
-    for number in range(4):
+    things = ["copper wire", "niobium foil", "silver tape", "hemp cord"]
+    for number, thing in enumerate(things):
         if number:
             sheet.new()
-        sheet.line(72, 70, f"where the gap of ring {'abcd'[number]} has")
-        sheet.line(200, 70, str(3 * number + 5))
-        sheet.line(215, 70, "turns of wire")
-        sheet.lines(72, 82, wrapped(f"{'abcd'[number]} is its name. {LONG}", 80))
-    assert all(f"has {3 * number + 5} turns" in sheet.read().text for number in range(4))
+        sheet.line(72, 70, f"where the coil of {thing} has")
+        sheet.line(250, 70, str(3 * number + 5))
+        sheet.line(270, 70, f"turns of {thing}")
+        sheet.lines(72, 82, wrapped(f"and {thing} is what it is made of. {LONG}", 80))
+    text = sheet.read().text
+    assert all(f"has {3 * number + 5} turns of {thing}" in text for number, thing in enumerate(things))
 
 
 def test_a_gap_between_two_fonts_is_a_space() -> None:

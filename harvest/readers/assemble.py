@@ -147,9 +147,13 @@ def _blocks(paragraph: Paragraph, words: Words) -> list[Block]:
 
 
 def _line_by_line(paragraph: Paragraph) -> Block:
-    """Code between fences, or the rows of a table."""
-    fence = ["```"] if paragraph.role == "code" else []
-    lines = [*fence, *(line.text.strip() for line in paragraph.lines), *fence]
+    """Code between fences, set in as on the page, or the rows of a table."""
+    lines = [line.text.strip() for line in paragraph.lines]
+    if paragraph.role == "code":
+        left = min(line.x0 for line in paragraph.lines)
+        wide = max((line.x1 - line.x0) / len(text) for line, text in zip(paragraph.lines, lines, strict=True)) or 1.0
+        indents = [" " * round((line.x0 - left) / wide) for line in paragraph.lines]
+        lines = ["```", *(indent + text for indent, text in zip(indents, lines, strict=True)), "```"]
     return Block("\n".join(lines), cuts=((0, paragraph.lines[0].page + 1),))
 
 

@@ -9,10 +9,11 @@ import re
 from typing import Any
 
 from harvest.readers.assemble import to_blocks
-from harvest.readers.columns import gutters, reading_order
+from harvest.readers.columns import reading_order
 from harvest.readers.extract import Block, Extract, Reading, UnreadableDocument, lay_out_pages, split_references
 from harvest.readers.figures import without_figure_text
 from harvest.readers.furniture import without_furniture
+from harvest.readers.gutters import gutters
 from harvest.readers.kind import DESCRIPTIONS, kind_of
 from harvest.readers.leaf import Leaf, upright
 from harvest.readers.mupdf import load_pymupdf
