@@ -12,7 +12,7 @@ from typing import Any
 from harvest.readers.extract import Reading, UnreadableDocument
 from harvest.readers.hidden import Sheet, Sight
 from harvest.readers.ocr import missing, recognised
-from harvest.readers.quality import Quality, document_quality, page_quality
+from harvest.readers.quality import Quality, document_quality, legibility, page_quality
 from harvest.readers.shapes import Box, Shape
 from harvest.readers.tables import with_tables
 from harvest.readers.visible import Line, lines_of
@@ -77,14 +77,14 @@ class _Recognition:
 
     def lines(self, sheet: Sheet, lines: list[Line]) -> list[Line]:
         """The lines that recognition finds, if they say more or more readably than those that are there; else none."""
-        if not self.is_there or not (_is_scan(sheet, lines) or page_quality([lines]).score < self.reading.min_quality):
+        if not self.is_there or not (_is_scan(sheet, lines) or legibility(lines).score < self.reading.min_quality):
             return []
         self._end = self._end or time.monotonic() + OCR_SECONDS
         if time.monotonic() > self._end:
             self.late.append(sheet.page.number)
             return []
         found = lines_of(recognised(sheet, self.reading.ocr_language), sheet.page.number)
-        mine, its = page_quality([lines]), page_quality([found], recognised=True)
+        mine, its = legibility(lines), legibility(found, recognised=True)
         _log.info("page %d recognised: %d letters, quality %.2f", sheet.page.number + 1, its.letters, its.score)
         more = its.letters > 3 * mine.letters or mine.score < self.reading.min_quality
         if not (more and its.letters and its.score >= self.reading.min_quality):

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from math import prod
 
 from harvest.readers.visible import Line
 
@@ -50,17 +51,25 @@ class Quality:
 
 
 def page_quality(columns: Sequence[Sequence[Line]], recognised: bool = False) -> Quality:
-    """The quality of a page from its lines, column by column in reading order; without any letters it is 1.
+    """The quality of a page from its lines, column by column in reading order; without any letters it is 1."""
+    return _quality([line for column in columns for line in column], recognised, {"broken-order": order_score(columns)})
 
-    Of a page whose text was `recognised` more is asked: recognition finds letters in every photograph, but few words.
+
+def legibility(lines: Sequence[Line], recognised: bool = False) -> Quality:
+    """The quality of lines in whatever order.
+
+    Of text that was `recognised` more is asked: recognition finds letters in every photograph, but few words.
     """
-    text = "\n".join(line.text for column in columns for line in column)
-    parts = {"garbled-words": word_score(text), "unknown-signs": sign_score(text), "broken-order": order_score(columns)}
+    return _quality(lines, recognised, {})
+
+
+def _quality(lines: Sequence[Line], recognised: bool, parts: dict[str, float]) -> Quality:
+    text = "\n".join(line.text for line in lines)
+    parts = {"garbled-words": word_score(text), "unknown-signs": sign_score(text), **parts}
     if recognised:
         parts["garbled-words"] *= min(1.0, _share_in_words(text) / _IN_WORDS)
     worst = min(parts, key=lambda name: parts[name])
-    score = parts["garbled-words"] * parts["unknown-signs"] * parts["broken-order"]
-    return Quality(round(score, 3), worst if parts[worst] < 0.9 else "", len(re.findall(r"\w", text)))
+    return Quality(round(prod(parts.values()), 3), worst if parts[worst] < 0.9 else "", len(re.findall(r"\w", text)))
 
 
 def document_quality(pages: Sequence[Quality], without_text: int) -> float:
