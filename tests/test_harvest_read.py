@@ -105,5 +105,5 @@ def test_a_tex_is_read_with_its_parts_and_so_is_its_folder(tmp_path: Path) -> No
 
 
 def test_a_folder_without_a_latex_document_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableDocument, match="no .tex in this folder"):
+    with pytest.raises(UnreadableDocument, match=r"no \.tex in this folder"):
         read_document(tmp_path)
