@@ -87,7 +87,7 @@ def _heads(sections: Sequence[Section], text: str) -> list[Section]:
     said = [section for section in sections if _NUMBERED.match(section.title)]
     if len(said) > 1 and len({section.level for section in said}) == 1:
         others = [s for s in sections if s.level == said[0].level and s.start > said[0].start and _is_matter_or_appendix(s.title)]
-        return sorted([*said, *others], key=lambda section: section.start)
+        return sorted([*_before(said[0], sections), *said, *others], key=lambda section: section.start)
     for level in sorted({section.level for section in sections}):
         heads = [section for section in sections if section.level == level]
         parts = sum(_PART.match(section.title) is not None for section in heads)
@@ -95,6 +95,14 @@ def _heads(sections: Sequence[Section], text: str) -> list[Section]:
         if len(proper) > 1 and parts * 2 < len(proper) and len(text) - proper[0].start > _SHARE * len(text):
             return heads
     return []
+
+
+def _before(first: Section, sections: Sequence[Section]) -> list[Section]:
+    """The chapters before the first that says its number, where that is not 1: of some pages the label is not read."""
+    number = re.search(r"\d+", first.title)
+    missing = int(number[0]) - 1 if number else 0
+    above = [s for s in sections if s.level == first.level and s.start < first.start and not _MATTER.match(s.title.strip())]
+    return above[-missing:] if missing else []
 
 
 def _is_matter_or_appendix(title: str) -> bool:

@@ -67,6 +67,10 @@ def test_a_chapter_is_a_document_of_its_own() -> None:
         ((h("Part I"), h("Beams", 2), P, h("Part II: More"), h("Magnets", 2), P, h("Coils", 2), P), ["Beams", "Magnets", "Coils"]),
         ((h("The whole book"), h("Beams", 2), P, h("Magnets", 2), P), ["Beams", "Magnets"]),
         ((P, h("Chapter 1"), h("Beams"), P, h("Aside"), P, h("Chapter 2 Magnets"), P), ["Chapter 1: Beams", "Chapter 2 Magnets"]),
+        (
+            (h("Preface"), P, h("Beams"), P, h("Chapter 2 Magnets"), P, h("Chapter 3 Coils"), P),
+            ["Beams", "Chapter 2 Magnets", "Chapter 3 Coils"],
+        ),
         ((h("前言"), P, h("第1章 引言"), P, h("第2章 方法"), P, h("参考文献"), P), ["第1章引言", "第2章方法"]),
         ((h("Beams"), P, h("Magnets"), h("Coils"), P), ["Beams", "Coils"]),
         ((h("Beams"), P), ["On rings"]),
