@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -99,9 +100,12 @@ def section_titles(article: Any) -> tuple[str, ...]:
 
 
 def latex_paragraphs(prose: str) -> tuple[str, ...]:
-    """Paragraphs of a text made of LaTeX: between blank lines, without displayed formulas, tables and pictures of letters."""
+    """Paragraphs of a text made of LaTeX: between blank lines, without displayed formulas, tables and pictures of letters.
+
+    A paragraph straight after itself is one: pandoc writes a caption twice, as the figure's description and as its caption.
+    """
     blocks = (" ".join(block.split()) for block in re.split(r"\n\s*\n", _FORMULA.sub("\n", prose)))
-    return tuple(block for block in blocks if _is_prose(block))
+    return tuple(block for block, _ in groupby(block for block in blocks if _is_prose(block)))
 
 
 def _is_prose(block: str) -> bool:
