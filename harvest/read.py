@@ -29,8 +29,7 @@ def read_document(path: Path | str, *, paper: Paper | None = None) -> Document:
     """
     path = Path(path)
     if path.is_dir() or path.suffix.lower() == ".tex":
-        files = _latex_files(path)
-        extract = _worker().read_bytes(packed(files, path if path.is_dir() else path.parent), path.name)
+        extract = _worker().read_bytes(_latex(path), path.name)
     elif path.is_file():
         extract = read_extract(path)
     else:
@@ -38,15 +37,15 @@ def read_document(path: Path | str, *, paper: Paper | None = None) -> Document:
     return to_document(extract, paper or Paper(_stem(path.name), "file", ""))
 
 
-def _latex_files(path: Path) -> list[Path]:
-    """The files of a LaTeX paper: a .tex or a folder of some, with what they take in."""
+def _latex(path: Path) -> bytes:
+    """A LaTeX paper in one piece: a .tex or a folder of some, with what they take in."""
     if not path.exists():
         raise UnreadableDocument(str(path), "missing", "there is no such file")
-    mains = [path] if path.is_file() else [file for file in sorted(path.rglob("*.tex")) if is_whole(file)]
+    root = path if path.is_dir() else path.parent
+    mains = [file for file in sorted(path.rglob("*.tex")) if is_whole(file)] if path.is_dir() else [path]
     if not mains:
         raise UnreadableDocument(str(path), "no-source", "no .tex in this folder is a LaTeX document")
-    root = path if path.is_dir() else path.parent
-    return list(dict.fromkeys([*mains, *(part for main in mains for part in parts_of(main, root))]))
+    return packed(list(dict.fromkeys([*mains, *(part for main in mains for part in parts_of(main, root))])), root)
 
 
 def read_extract(path: Path, reading: Reading | None = None) -> Extract:

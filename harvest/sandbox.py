@@ -59,12 +59,12 @@ class Worker:
 
     def read(self, path: Path, reading: Reading | None = None) -> Extract:
         """Read one file; raises `UnreadableDocument`, also for a reader that hangs or dies."""
-        if path.stat().st_size > LARGEST_FILE:
-            raise UnreadableDocument(path.name, "too-large", f"it is larger than {LARGEST_FILE // 1_000_000} MB")
+        _check_size(path.stat().st_size, path.name)  # before it fills our memory
         return self.read_bytes(path.read_bytes(), path.name, reading)
 
     def read_bytes(self, data: bytes, name: str, reading: Reading | None = None) -> Extract:
         """Read what is in a file of this name, likewise."""
+        _check_size(len(data), name)
         with self._lock:
             answer = self._ask(data, name, reading or Reading())
             if self._process is None and self._served > 1 and answer["reason"] != "timed-out" and not self._over:
@@ -133,6 +133,11 @@ class Worker:
             return {"reason": "too-large", "detail": "its reading needs more memory than is allowed"}
         why = said[-1][:200] if said else f"signal {-code}" if code < 0 else f"exit code {code}"
         return {"reason": "crashed", "detail": f"the reader failed on it ({why})"}
+
+
+def _check_size(size: int, name: str) -> None:
+    if size > LARGEST_FILE:
+        raise UnreadableDocument(name, "too-large", f"it is larger than {LARGEST_FILE // 1_000_000} MB")
 
 
 def _timed_out(seconds: float) -> dict[str, Any]:

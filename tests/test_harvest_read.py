@@ -107,3 +107,12 @@ def test_a_tex_is_read_with_its_parts_and_so_is_its_folder(tmp_path: Path) -> No
 def test_a_folder_without_a_latex_document_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableDocument, match=r"no \.tex in this folder"):
         read_document(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["main.tex", "."])
+def test_latex_that_is_too_large_is_refused_like_any_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("harvest.sandbox.LARGEST_FILE", 50)
+    (tmp_path / "main.tex").write_text(r"\documentclass{article}\begin{document}" + "A ring of magnets. " * 9, encoding="utf-8")
+    with pytest.raises(UnreadableDocument) as refused:
+        read_document(tmp_path / name)
+    assert refused.value.reason == "too-large"

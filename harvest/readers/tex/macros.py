@@ -39,10 +39,6 @@ class Macros:
         r"""What a name stands for, and whether \let has bound it to what LaTeX itself means by that."""
         return (self._aliases[name], True) if name in self._aliases and name not in self.commands else (name, False)
 
-    def empty(self, name: str) -> bool | None:
-        """Whether a macro stands for nothing; None if there is no such macro."""
-        return not [sign for sign in self.commands[name].body if sign != " "] if name in self.commands else None
-
     # ---- definitions, each called after its command was read
 
     def newcommand(self, source: Input, *, only_if_new: bool = False) -> None:
