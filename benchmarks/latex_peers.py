@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import ParseError, fromstring
@@ -76,7 +77,9 @@ def _detex(folder: Path, main: str) -> Reading:
 
 
 def _latexml(folder: Path, main: str) -> Reading:
-    reading = _program(["latexml", "--quiet", "--nocomments", main], folder, main)
+    with TemporaryDirectory() as copy:  # it leaves a cache file beside what it reads
+        shutil.copytree(folder, copy, dirs_exist_ok=True)
+        reading = _program(["latexml", "--quiet", "--nocomments", main], Path(copy), main)
     if reading.failed:
         return reading
     try:

@@ -242,7 +242,7 @@ def test_forms_are_taken_best_first(site: Site, tmp_path: Path) -> None:
     before = len(site.log)
     gather(source(ids=["9901.00015"], forms=["pdf"]), tmp_path)
     assert [path for path in site.paths()[before:] if not path.startswith("/api")] == ["/pdf/9901.00015v1"]
-    found, place = offer(tmp_path, "9901.00014", forms=["html", "source"])
+    found, place = offer(tmp_path, "1712.07959", forms=["html", "source"])
     found.fetch(place)
     assert found.names[:3] == ("paper.html", "source.tar.gz", "source.tar")
     assert read_kept(place).missing == ("html",)
@@ -250,9 +250,9 @@ def test_forms_are_taken_best_first(site: Site, tmp_path: Path) -> None:
 
 
 def test_an_unreadable_source_is_asked_for_once_more_then_the_next_form_comes(site: Site, tmp_path: Path) -> None:
-    right = site.get("/e-print/9901.00014v1")
+    right = site.get("/e-print/1712.07959v1")
     site.faults(**{"garbage-tar": {"prob": 1, "times": 1}})
-    found, place = offer(tmp_path / "once", "9901.00014")
+    found, place = offer(tmp_path / "once", "1712.07959")
     found.fetch(place)
     assert (place / "source.tar.gz").read_bytes() != right
     assert found.more is not None
@@ -260,7 +260,7 @@ def test_an_unreadable_source_is_asked_for_once_more_then_the_next_form_comes(si
     assert (place / "source.tar.gz").read_bytes() == right
     assert read_kept(place).files["source.tar.gz"].sha256 == hashlib.sha256(right).hexdigest()
     site.faults(**{"garbage-tar": 1})
-    found, place = offer(tmp_path / "always", "9901.00014")
+    found, place = offer(tmp_path / "always", "1712.07959")
     found.fetch(place)
     assert found.more is not None
     assert found.more(place)
@@ -271,17 +271,17 @@ def test_an_unreadable_source_is_asked_for_once_more_then_the_next_form_comes(si
 
 def test_a_form_that_was_denied_is_what_the_next_run_begins_with(site: Site, tmp_path: Path) -> None:
     site.faults(**{"garbage-tar": 1, "denial": {"prob": 1, "path": "^/pdf"}})
-    found, place = offer(tmp_path, "9901.00014")
+    found, place = offer(tmp_path, "1712.07959")
     found.fetch(place)
     assert found.more is not None
     assert not found.more(place)
     assert read_kept(place).pending == ("pdf",)
     site.faults()
-    gather(source(ids=["9901.00014"]), tmp_path)
+    gather(source(ids=["1712.07959"]), tmp_path)
     assert (place / "paper.pdf").exists()
     assert read_kept(place).pending == ()
     before = len(site.log)
-    gather(source(ids=["9901.00014"]), tmp_path)
+    gather(source(ids=["1712.07959"]), tmp_path)
     assert (place / "paper.json").exists()
     assert len(site.log) == before
 
@@ -353,7 +353,7 @@ def test_a_file_is_named_after_its_bytes() -> None:
 
 
 def test_files_are_verified_and_only_what_changed_comes_again(site: Site, tmp_path: Path) -> None:
-    ids = ["9901.00012", "9901.00013", "9901.00014"]
+    ids = ["9901.00012", "9901.00013", "1712.07959"]
     gather(source(ids=ids), tmp_path)
     before = len(site.log)
     touched, altered, removed = (offer(tmp_path, name)[1] for name in ids)
@@ -368,7 +368,7 @@ def test_files_are_verified_and_only_what_changed_comes_again(site: Site, tmp_pa
         assert (place / "paper.json").exists() == (place == touched)
         if place != touched:
             found.fetch(place)
-    assert sorted(site.paths()[before:]) == [f"/e-print/{name}v1" for name in ids[1:]], "something else was asked again"
+    assert sorted(site.paths()[before:]) == sorted(f"/e-print/{name}v1" for name in ids[1:]), "something else was asked again"
     for place in (touched, altered, removed):
         for name, file in read_kept(place).files.items():
             assert sha256_file(place / name) == file.sha256
