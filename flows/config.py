@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from harvest.config import HarvestConfig
-from harvest.field_file import SUFFIXES, absolute, find_field, known_fields, parse, run_folder
+from harvest.field_file import SUFFIXES, find_field, known_fields, parse, run_folder
+from harvest.field_settings import absolute
 from qagen.config import QAGenConfig
 from train.config import TrainConfig
 
@@ -23,9 +25,15 @@ class FieldConfig(BaseModel):
     title: str = Field(description="the field in a few words")
     description: str = Field(default="", description="a sentence for reports and cards")
     seed: int = Field(default=0, description="seed of splits, exams, sampling and training")
-    harvest: HarvestConfig
+    harvest: HarvestConfig = HarvestConfig()
     qagen: QAGenConfig
     train: TrainConfig
+
+    @model_validator(mode="after")
+    def _something_to_learn(self) -> Self:
+        if not self.harvest.sources and not self.qagen.own:
+            raise ValueError("name something to learn from: sources under harvest, or pairs of your own under qagen.own")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,4 @@ def load_field(name: str) -> FieldFile:
 
 def _absolute(config: FieldConfig, folder: Path) -> FieldConfig:
     """Paths in the YAML are meant relative to it, wherever the run happens."""
-    exams = config.qagen.exams
-    if exams.expert:
-        exams = exams.model_copy(update={"expert": folder / exams.expert})
-    return config.model_copy(
-        update={"harvest": absolute(config.harvest, folder), "qagen": config.qagen.model_copy(update={"exams": exams})}
-    )
+    return config.model_copy(update={"harvest": absolute(config.harvest, folder), "qagen": config.qagen.absolute(folder)})

@@ -11,7 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 
-from harvest.field_file import HarvestFile, load_harvest
+from harvest.field_settings import HarvestFile, load_harvest
 from harvest.read import read_document
 from harvest.records import Document
 from harvest.store import FieldsmithError, StageRecord, UsageError

@@ -173,7 +173,7 @@ class Licences(_Settings):
 class HarvestConfig(_Settings):
     """Where documents come from."""
 
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[Source, ...] = Field(default=(), description="none only where qagen.own brings all pairs")
     max_papers: int | None = Field(default=None, ge=1, description="at most so many papers over all sources")
     licences: Licences = Field(default=Licences(), description="what may be trained on and what may be published")
     min_quality: float = Field(default=0.5, ge=0, le=1, description="documents and pages below this score are left out")

@@ -1,48 +1,23 @@
 """A field's YAML: found by name, checked strictly, answered with the line and the nearest valid name.
 
-The whole of a field is `flows.config.FieldConfig`; here stands what harvest needs alone, and what both need: where
-fields are looked for, how mistakes are told, and that paths in the file are meant relative to it.
+Every package reads its own part of the file by these rules when it is used alone; `flows.config.FieldConfig` is the whole.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-from harvest.config import HarvestConfig, Source
 from harvest.store import UsageError
 
 FOLDERS = ("fields", "examples")
 SUFFIXES = (".yaml", ".yml")
 Model = TypeVar("Model", bound=BaseModel)
-
-
-class _HarvestOnly(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    harvest: HarvestConfig
-
-
-@dataclass(frozen=True, slots=True)
-class HarvestFile:
-    """The part of a field that harvest reads: the checked settings, the YAML's `path` and the folder of all its runs' files."""
-
-    config: HarvestConfig
-    path: Path
-    run: Path
-
-
-def load_harvest(name: str) -> HarvestFile:
-    """Find a field and check its `harvest:` alone; raises `UsageError` naming file, key, line and nearest valid name."""
-    path = find_field(name)
-    config = absolute(parse(path.read_text(encoding="utf-8"), path, _HarvestOnly).harvest, path.parent)
-    return HarvestFile(config, path, run_folder(path))
 
 
 # ---- where fields are
@@ -89,21 +64,6 @@ def run_folder(path: Path) -> Path:
     """Where the files of a field's runs go: runs/<name> beside fields/ or examples/, or beside the YAML itself."""
     at_home = path.parent.name in FOLDERS
     return (path.parent.parent if at_home else path.parent) / "runs" / path.stem
-
-
-def absolute(config: HarvestConfig, folder: Path) -> HarvestConfig:
-    """The settings with paths as they are meant: relative to the YAML, wherever the run happens."""
-    return config.model_copy(update={"sources": tuple(_absolute(source, folder) for source in config.sources)})
-
-
-def _absolute(source: Source, folder: Path) -> Source:
-    if source.folder:
-        return source.model_copy(update={"folder": source.folder.model_copy(update={"path": folder / source.folder.path.expanduser()})})
-    if source.urls and source.urls.file:
-        return source.model_copy(update={"urls": source.urls.model_copy(update={"file": folder / source.urls.file.expanduser()})})
-    if source.python:
-        return source.model_copy(update={"python": source.python.model_copy(update={"folder": folder / source.python.folder.expanduser()})})
-    return source
 
 
 # ---- checking, with errors a person can act on

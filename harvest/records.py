@@ -127,5 +127,6 @@ def is_among(licence: str, patterns: Iterable[str]) -> bool:
 
 
 def may_publish(licence: str, patterns: Iterable[str]) -> bool:
-    """Whether text under this SPDX id may be passed on: as the patterns say, and never where the licence is unknown."""
-    return licence.casefold() != UNKNOWN_LICENCE.casefold() and is_among(licence, patterns)
+    """Whether text under this SPDX id (or `A AND B`, of two works) may be passed on: as the patterns say, never where one is unknown."""
+    wanted = tuple(patterns)
+    return all(one.casefold() != UNKNOWN_LICENCE.casefold() and is_among(one, wanted) for one in licence.split(" AND "))

@@ -56,7 +56,7 @@ def harvest(config: HarvestConfig, run: Path, *, refresh: bool = False) -> Stage
         out = {refusal.id for refusal in refused}
         kept = [copy for copy in read if copy.made.id not in out]
         considered = [*(one for one in listed if one.offer.paper.id in unwanted), *tried]
-        if not kept:
+        if not kept and config.sources:
             raise FieldsmithError(_nothing(config, considered, refused, run))
         return _recorded(config, run, kept, _counts(considered, read, kept, refused), start)
 

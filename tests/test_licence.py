@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from test_qagen_stage import make_run, settings
 
 from harvest.config import FolderSource, HarvestConfig, Licences
-from harvest.field_file import load_harvest
+from harvest.field_settings import load_harvest
 from harvest.licence import licence_id, spdx
 from harvest.records import PUBLISHABLE, UNKNOWN_LICENCE, may_publish
 from harvest.stage import harvest
