@@ -19,13 +19,15 @@ from scripted_teacher import ScriptedTeacher
 
 from harvest.store import FieldsmithError
 from qagen.config import BudgetConfig, Price, TeacherConfig
-from qagen.records import Message
+from qagen.facts import SCHEMA, facts_in
+from qagen.records import Chunk, Message
 from qagen.teacher.budget import Budget, worst_case
-from qagen.teacher.client import Failure, Teacher
-from qagen.teacher.ledger import Ledger, Reply, Request, spent_in
+from qagen.teacher.client import Teacher
+from qagen.teacher.ledger import Ledger, Reply, Request, Spent, spent_in
 from qagen.teacher.local import local_server
-from qagen.teacher.parse import OPEN_SCHEMA, parse_pairs, parse_question
+from qagen.teacher.parse import parse_question
 from qagen.teacher.prompt import load_prompt
+from qagen.teacher.protocol import Failure
 
 SCRIPT = Path(__file__).parent / "scripted_teacher.py"
 SECRET = "sk-very-secret-1234567890"  # noqa: S105 - made up
@@ -33,7 +35,7 @@ SECRET = "sk-very-secret-1234567890"  # noqa: S105 - made up
 
 def request(number: int, *, schema: bool = False, max_tokens: int = 50) -> Request:
     message = Message("user", f"Machine {number} weighs [how many tonnes].")
-    return Request((message,), max_tokens, schema=OPEN_SCHEMA if schema else None)
+    return Request((message,), max_tokens, schema=SCHEMA if schema else None)
 
 
 def ask(
@@ -44,12 +46,17 @@ def ask(
     config = TeacherConfig.model_validate({"model": "scripted", "base_url": url, "timeout": 5, "retries": 3, "concurrency": 8, **changes})
 
     async def run() -> tuple[list[Reply | Failure], Teacher, Budget]:
-        budget = Budget(caps or BudgetConfig(), Price(input=1.0, output=2.0), spent_in(folder))
-        async with Teacher(config, budget) as teacher:
+        budget = Budget(caps or BudgetConfig(), {"scripted": Price(input=1.0, output=2.0)}, spent_in(folder))
+        async with Teacher(config, budget.account("scripted")) as teacher:
             ledger = Ledger(folder, "doc")
             return list(await asyncio.gather(*(teacher.ask(one, ledger) for one in requests))), teacher, budget
 
     return asyncio.run(run())
+
+
+def spent(where: Budget | Path) -> Spent:
+    """What was spent on the one model."""
+    return (spent_in(where) if isinstance(where, Path) else where.spent).get("scripted", Spent())
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
@@ -88,7 +95,7 @@ def test_a_hanging_endpoint_is_left_after_the_timeout(tmp_path: Path) -> None:
         assert all(isinstance(reply, Reply) for reply in replies)
     lost = [line for line in lines(tmp_path) if "lost" in line]
     assert len(lost) == 1  # it may have been billed, so the budget must know
-    assert spent_in(tmp_path).calls == 3
+    assert spent(tmp_path).calls == 3
 
 
 def test_retry_after_holds_for_every_request(tmp_path: Path) -> None:
@@ -196,49 +203,16 @@ def test_the_key_reaches_the_endpoint_and_no_file_or_log(
 @pytest.mark.parametrize("schema", ["obeys", "ignores", "refuses"])
 def test_json_comes_out_whatever_the_endpoint_makes_of_a_schema(tmp_path: Path, schema: str) -> None:
     passage = "The ring holds 320 mA of current in top-up. The dump weighs 1.1 tonnes of graphite."
-    messages = load_prompt("open").messages(title="T", section="S", passage=passage, count=2, language="English")
-    requests = [Request(messages, 300 + n, schema=OPEN_SCHEMA) for n in range(4)]
+    messages = load_prompt("facts").messages(title="T", section="S", passage=passage, definitions=[], most=2, kinds=["fact"])
+    requests = [Request(messages, 300 + n, schema=SCHEMA) for n in range(4)]
     with ScriptedTeacher(schema=schema) as server:
         replies, _, _ = ask(tmp_path, server, requests)
-        assert server.requests == (5 if schema == "refuses" else 4)  # refused once, remembered
-    for reply in replies:
+        again, _, _ = ask(tmp_path, server, [Request(messages, 400, schema=SCHEMA)])
+        assert (server.requests, server.probes) == (5, {"obeys": 1, "ignores": 2, "refuses": 4}[schema])  # what was answered is remembered
+    for reply in replies + again:
         assert isinstance(reply, Reply)
-        pairs, bad = parse_pairs(reply.content)
-        assert (len(pairs), bad) == (2, [])
-
-
-PAIR = '{"question": "Q?", "answer": "A", "quote": "The $\\\\alpha$ is."}'
-
-
-@pytest.mark.parametrize(
-    ("content", "good", "bad"),
-    [
-        (f'{{"pairs": [{PAIR}, {PAIR}]}}', 2, 0),
-        (f"Sure!\n```json\n[{PAIR}]\n```\nHope it helps {{you}}", 1, 0),
-        (PAIR, 1, 0),
-        (f'{{"pairs": [{PAIR}, {{"question": "cut o', 1, 0),
-        (f'<think>{{"question": 1}}</think>{{"pairs": [{PAIR}]}}', 1, 0),
-        ('{"pairs": []}', 0, 0),
-        ('{"pairs": [{"frage": 1}]}', 0, 1),
-        ('{"pairs": [1, "two"]}', 0, 2),
-        ("I cannot do that.", 0, 1),
-        ("", 0, 1),
-        (PAIR.replace("\\\\alpha", "\\alpha"), 1, 0),
-    ],
-)
-def test_pairs_are_read_out_of_replies(content: str, good: int, bad: int) -> None:
-    pairs, complaints = parse_pairs(content)
-    assert (len(pairs), len(complaints)) == (good, bad)
-    assert all(pair.quote == "The $\\alpha$ is." for pair in pairs)
-
-
-@settings(deadline=None)
-@given(st.text())
-def test_no_reply_breaks_the_parsers(content: str) -> None:
-    parse_question(content)
-    for wrapped in (content, f'{{"pairs": [{content}]}}', f'{{"pairs": {content}'):
-        pairs, _ = parse_pairs(wrapped)
-        assert all(pair.question is not None for pair in pairs)
+        facts, rejected = facts_in(Chunk("c", "d", "S", 0, len(passage), passage), reply.content)
+        assert (len(facts), rejected) == (2, [])
 
 
 @pytest.mark.parametrize(
@@ -275,22 +249,22 @@ def test_calls_stop_exactly_at_the_cap_over_the_life_of_a_run(tmp_path: Path, ca
 def test_tokens_and_money_are_never_overshot_by_what_is_in_flight(tmp_path: Path, caps: BudgetConfig) -> None:
     with ScriptedTeacher(delay=0.03) as server:
         replies, teacher, budget = ask(tmp_path, server, [request(n) for n in range(200)], caps=caps, concurrency=32)
-        assert 0 < server.tokens == budget.spent.input_tokens + budget.spent.output_tokens
-    assert caps.tokens is None or budget.spent.input_tokens + budget.spent.output_tokens <= caps.tokens
+        assert 0 < server.tokens == spent(budget).input_tokens + spent(budget).output_tokens
+    assert caps.tokens is None or spent(budget).input_tokens + spent(budget).output_tokens <= caps.tokens
     assert caps.money is None or budget.cost() <= caps.money
     assert "budget" in str(teacher.stopped)
     assert any(isinstance(reply, Reply) for reply in replies)
     # and most of it is used, for one waits for what is in flight before giving up
-    used = budget.cost() / caps.money if caps.money else (budget.spent.input_tokens + budget.spent.output_tokens) / 1500
+    used = budget.cost() / caps.money if caps.money else (spent(budget).input_tokens + spent(budget).output_tokens) / 1500
     assert used > 0.8
 
 
 def test_an_endpoint_that_counts_no_tokens_is_booked_at_an_upper_bound(tmp_path: Path) -> None:
     with ScriptedTeacher(usage=False) as server:
         ask(tmp_path, server, [request(1)])
-    bound, spent = worst_case(request(1)), spent_in(tmp_path)
-    assert spent.input_tokens == bound.input_tokens
-    assert 0 < spent.output_tokens <= bound.output_tokens
+    bound, booked = worst_case(request(1)), spent(tmp_path)
+    assert booked.input_tokens == bound.input_tokens
+    assert 0 < booked.output_tokens <= bound.output_tokens
 
 
 @settings(deadline=None)
@@ -309,7 +283,63 @@ def test_a_torn_last_line_costs_one_reply_only(tmp_path: Path) -> None:
         ask(tmp_path, server, [request(1), request(2)])
         assert server.requests == 3
     assert len(lines(tmp_path)) == 2
-    assert spent_in(tmp_path).calls == 2
+    assert spent(tmp_path).calls == 2
+
+
+def test_a_request_under_way_when_the_process_was_killed_is_booked_at_its_most(tmp_path: Path) -> None:
+    with ScriptedTeacher(faults=["ok", "500"]) as server:
+        ask(tmp_path, server, [request(1), request(2)], caps=BudgetConfig(calls=10))
+    said = lines(tmp_path)
+    assert [next(iter(line.keys() & {"sending", "refused", "content"})) for line in said] == [
+        *["sending", "content"],
+        *["sending", "refused", "sending", "content"],
+    ]
+    assert spent(tmp_path).calls == 2
+    with (tmp_path / "doc.jsonl").open("w", encoding="utf-8") as file:  # as if killed before the last answer
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in said[:-1])
+    assert spent(tmp_path).calls == 2
+    assert spent(tmp_path).output_tokens >= worst_case(request(2)).output_tokens
+
+
+def test_the_same_request_asked_twice_at_once_leaves_once(tmp_path: Path) -> None:
+    with ScriptedTeacher(delay=0.05) as server:
+        replies, teacher, _ = ask(tmp_path, server, [request(1)] * 5)
+        assert server.requests == 1
+    assert len({reply.content for reply in replies if isinstance(reply, Reply)}) == 1
+    assert (teacher.made, teacher.kept) == (1, 4)
+
+
+def test_a_damaged_ledger_says_where(tmp_path: Path) -> None:
+    (tmp_path / "doc.jsonl").write_bytes(b'{"key": "a"}\nnonsense\n')
+    with pytest.raises(FieldsmithError, match=r"doc\.jsonl, line 2"):
+        Ledger(tmp_path, "doc")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_full_disk_is_one_sentence_and_nothing_is_made_of_the_reply(tmp_path: Path) -> None:
+    async def run(url: str) -> tuple[Reply | Failure, Teacher]:
+        config = TeacherConfig(model="scripted", base_url=url)
+        async with Teacher(config, Budget(BudgetConfig(), {}, {}).account("scripted")) as teacher:
+            ledger = Ledger(tmp_path, "doc")
+            (tmp_path / "doc.jsonl").symlink_to("/dev/full")
+            return await teacher.ask(request(1), ledger), teacher
+
+    with ScriptedTeacher() as server:
+        reply, teacher = asyncio.run(run(server.url))
+    assert "cannot be written (No space left on device)" in str(teacher.stopped)
+    assert isinstance(reply, Failure)
+
+
+def test_replies_of_many_documents_at_once_are_all_on_the_disk(tmp_path: Path) -> None:
+    async def keep() -> None:
+        ledgers = [Ledger(tmp_path, f"paper {number}") for number in range(40)]
+        reply = Reply("half \ud800 of it", "stop", 1, 1)
+        await asyncio.gather(*(ledger.keep("m", request(n), reply) for n in range(5) for ledger in ledgers))
+
+    asyncio.run(keep())
+    for number in range(40):
+        assert all(Ledger(tmp_path, f"paper {number}").find(request(n).key("m")) for n in range(5))
+    assert spent_in(tmp_path) == {"m": Spent(200, 200, 200)}
 
 
 # ---- the local server
