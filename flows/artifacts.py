@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.cost import cost_line
 from flows.field_run import FieldRun
-from flows.findings import Exam, Findings, cost_line, findings
+from flows.findings import Exam, Findings, findings
 from flows.terminal import summary
 
 

@@ -59,9 +59,11 @@ def split_documents(run: FieldRun) -> StageRecord:
 
 def write_pairs(run: FieldRun) -> StageRecord:
     """Documents -> question-answer pairs with evidence."""
+    from flows.secrets import keys_from_blocks
     from qagen.stage import generate
 
-    return generate(run.config.qagen, run.run, seed=run.config.seed)
+    with keys_from_blocks(run.config.qagen):
+        return generate(run.config.qagen, run.run, seed=run.config.seed)
 
 
 def build_dataset(run: FieldRun) -> StageRecord:

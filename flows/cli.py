@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _chain_commands(commands)
     for name, about, do in (
-        ("check", "check a field's YAML", _check),
+        ("check", "check a field's YAML, and say what its run will ask and cost", _check),
         ("status", "say what a field's run has come to", _status),
         ("init", "write a new field's YAML", _init),
     ):
@@ -52,6 +52,11 @@ def _parser() -> argparse.ArgumentParser:
     ask.add_argument("field", metavar="FIELD")
     ask.add_argument("question", metavar="QUESTION")
     ask.set_defaults(do=_ask)
+    review = commands.add_parser("review", help="read drawn pairs with their evidence and say which are good")
+    review.add_argument("field", metavar="FIELD")
+    review.add_argument("--pairs", type=int, default=20, metavar="N", help="how many are drawn (default 20)")
+    review.add_argument("--print", action="store_true", help="only print them")
+    review.set_defaults(do=_review)
     up = commands.add_parser("up", help="wait for runs of build-domain-model, or deploy it to a work pool")
     up.add_argument("--work-pool", metavar="NAME", help="deploy to this Prefect work pool in place of serving here")
     up.add_argument("--yes", action="store_true", help="switch Prefect's plug-ins on in the profile without asking")
@@ -90,10 +95,12 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    from flows.check import check_field
     from flows.config import load_field
 
     field = load_field(options.field)
-    print(f"{field.path} is a valid field; its files go to {field.run}")
+    print(f"{field.path} is a valid field; its files go to {field.run}\n")
+    print(check_field(field))
     return 0
 
 
@@ -137,6 +144,25 @@ def _ask(options: argparse.Namespace) -> int:
     run_train(plan(run, "answer", out, questions=[options.question]), out)
     [answer] = json.loads((out / "answers.json").read_text(encoding="utf-8"))
     print(f"base   {answer['base']}\ntuned  {answer['tuned']}")
+    return 0
+
+
+def _review(options: argparse.Namespace) -> int:
+    from flows.field_run import open_run
+    from qagen.review import drawn, precision, precision_line, review, shown
+
+    if options.pairs < 1:
+        raise UsageError(f"--pairs is {options.pairs}; it must be 1 or more")
+    run = open_run(options.field)
+    if not (run.dataset / "train.jsonl").exists():
+        raise FieldsmithError(f"field {run.name} has no training pairs yet; write them: fieldsmith qagen {run.name}")
+    pairs = drawn(run.run, run.config.seed, options.pairs)
+    if options.print:
+        print("\n\n".join(shown(pair, run.run) for pair in pairs))
+        return 0
+    for _ in review(run.run, pairs, input):
+        pass
+    print(f"\nprecision of what is trained on, as you judged it: {precision_line(precision(run.run, {pair.id: pair for pair in pairs}))}")
     return 0
 
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.cost import run_cost
 from flows.field_run import FieldRun, newest_model
 from flows.samples import Sample
-from harvest.records import Document, Rejection
-from harvest.store import FieldsmithError, StageRecord, fingerprint, load, load_lines, read_manifest, safe_name, whole_lines
-from qagen.records import Example, QAPair
+from harvest.records import Rejection
+from harvest.store import FieldsmithError, StageRecord, load, load_lines, read_manifest
+from qagen.records import QAPair
+from qagen.review import Proof, drawn, proofs
 
 EXAM_TITLES = {
     "expert": "expert exam, all of it",
@@ -64,13 +66,10 @@ class Exam:
 
 @dataclass(frozen=True, slots=True)
 class ShownPair:
-    """A pair with the text around its evidence, cut into before, sentence and after."""
+    """A pair with the places that prove it."""
 
     pair: QAPair
-    title: str
-    before: str
-    sentence: str
-    after: str
+    proofs: tuple[Proof, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +126,8 @@ def findings(run: FieldRun) -> Findings:
         rejections=_rejections(run.run),
         pairs=tuple(_shown_pairs(run)),
         samples=tuple(load(model / "samples.json", list[Sample])),
-        cost=_cost(run.run, stages),
+        cost=run_cost(run.run, stages),
     )
-
-
-def cost_line(cost: Mapping[str, float]) -> str:
-    """Cost as a person reads it."""
-    made, replies, money = cost.get("calls_made", 0), cost.get("replies", 0), cost.get("money", 0)
-    tokens = cost.get("input_tokens", 0) + cost.get("output_tokens", 0)
-    return f"{money:.2f} at the teacher's price; {replies:,.0f} replies, {made:,.0f} of them new in the last run; {tokens:,.0f} tokens"
 
 
 def _headline(trained: Exam, held_out: Exam | None) -> str:
@@ -195,22 +187,6 @@ def _rejections(run: Path) -> dict[str, dict[str, int]]:
 
 def _shown_pairs(run: FieldRun) -> Iterator[ShownPair]:
     """Ten training pairs, drawn by hash: what a distrustful reader would check by hand."""
-    train = run.dataset / "train.jsonl"
-    examples = load_lines(train, Example) if train.exists() else iter(())
-    drawn = sorted(examples, key=lambda example: fingerprint(run.config.seed, example.pair_id))[:SHOWN_PAIRS]
-    for example in drawn:
-        name = safe_name(example.document_id)
-        pair = next(pair for pair in load_lines(run.run / "pairs" / f"{name}.jsonl", QAPair) if pair.id == example.pair_id)
-        document = load(run.run / "documents" / f"{name}.json", Document)
-        start, end = pair.evidence[0].start, pair.evidence[0].end
-        text = document.text
-        yield ShownPair(pair, document.paper.title, text[max(0, start - CONTEXT) : start], text[start:end], text[end : end + CONTEXT])
-
-
-def _cost(run: Path, stages: Mapping[str, StageRecord]) -> dict[str, float]:
-    """Tokens and money of the run's whole life, from its stages, and the number of replies in its ledger."""
-    total = {"replies": float(sum(1 for path in (run / "replies").glob("*.jsonl") for _ in whole_lines(path)))}
-    for record in stages.values():
-        for name, value in record.cost.items():
-            total[name] = total.get(name, 0.0) + value
-    return total
+    if (run.dataset / "train.jsonl").exists():
+        for pair in drawn(run.run, run.config.seed, SHOWN_PAIRS):
+            yield ShownPair(pair, tuple(proofs(pair, run.run, CONTEXT)))

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from flows.cost import cost_line
 from flows.field_run import FieldRun, describe
-from flows.findings import Findings, cost_line, findings
+from flows.findings import Findings, findings
 from harvest.store import write_text
 
 REPORT_VERSION = 1

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from flows.findings import Exam, Findings, cost_line
+from flows.cost import cost_line
+from flows.findings import Exam, Findings
 
 
 def summary(found: Findings) -> str:

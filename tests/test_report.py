@@ -62,8 +62,9 @@ def run(tmp_path: Path) -> FieldRun:
     )
     save(model / "samples.json", [Sample("seen", "How long?", "528 m", SENTENCE, "p1", HOSTILE, "528 m")])
     save(model / "metrics.json", {"exams": {"seen": exam(0.5, 0.9), "unseen": exam(-0.1, 0.2, choices=False)}})
-    save_lines(run.run / "replies" / "p1.jsonl", [{"key": "a"}, {"key": "b"}])
-    record_stage(run.run, "generate", StageRecord("f", {}, {"pairs": 1}, {}, cost={"calls_made": 1, "calls_kept": 1, "money": 0.5}))
+    save_lines(run.run / "replies" / "p1.jsonl", [{"key": "a", "content": ""}, {"key": "b", "content": ""}])
+    counts = {"pairs": {"fact": 1}}
+    record_stage(run.run, "generate", StageRecord("f", {}, counts, {}, cost={"calls_made": 1, "calls_kept": 1, "money": 0.5}))
     record_stage(run.run, "train", StageRecord("f", {}, {"model": "abc"}, {}))
     return run
 
