@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from qagen.checks.rules import addresses_a_model, points_outside
 from qagen.checks.words import STOP_WORDS, language_of, length_in_words
-from qagen.chunk import sentences
+from qagen.config import Kind
+from qagen.kinds.summary import ABSTRACT
 from qagen.records import Chunk, Span
+from qagen.sentences import captions, sentences
 from qagen.slots import with_slot
 
 SHORTEST, LONGEST = 6, 45  # words of a sentence that is asked about
@@ -24,14 +25,15 @@ SHORTEST, LONGEST = 6, 45  # words of a sentence that is asked about
 class Target:
     """A sentence to ask about: its span in the document, its words in one line, the same with a hole, and the answer.
 
-    `kind` is `fact` for a short answer inside the sentence, `statement` if the whole sentence is the answer.
+    `kind` says what is asked for: a reason is a `concept`, what something is a `definition`, what is to be done a `procedure`;
+    what stands in a caption or in the abstract is named after its place; all else is a `fact`.
     """
 
     span: Span
     sentence: str
     slotted: str
     answer: str
-    kind: Literal["fact", "statement"]
+    kind: Kind
     language: str
 
 
@@ -52,7 +54,35 @@ def _target(chunk: Chunk, span: Span, line: str, language: str) -> Target:
     answer = next(_short_answers(plain, language), None)
     place = Span(chunk.start + span.start, chunk.start + span.end)
     slotted = with_slot(plain, answer or plain, language)
-    return Target(place, plain, slotted, answer or plain, "fact" if answer else "statement", language)
+    return Target(place, plain, slotted, answer or plain, _kind(chunk, span, plain, answer, language), language)
+
+
+# ---- of which kind
+
+_SUBJECT = r"(?:[Tt]he|[Aa]n?|Each|Every)?\s?(?:[\w’'-]+\s){0,5}?[\w’'-]+"
+_IS_A = re.compile(rf"^{_SUBJECT},?\sis\san?\s(?!.*\bthan\b)|\bis\s(?:defined\s(?:as|by)|the\s(?:name|word|term)\sfor)\b")
+_IS_A_ZH = re.compile(r"^[^，。；]{2,20}(?:是一[种个台座套项类]|是指|指的是|定义为)")
+_DONE = r"\w+(?:ed|en|pt|lt|ut)\b"  # most participles
+_TO_DO = re.compile(
+    rf"^(?:First|Next|Before|After)\b.{{0,120}}?\b(?:is|are)\s{_DONE}|\b(?:must|should|shall)\s(?:(?:first|then|always|not|never)\s)?be\s{_DONE}"
+    r"|\bthe\s(?:shift|operators?|users?|staff|crew|experts?)\s(?:must|should|shall)\b|^(?:Do not|Never|Always)\b"
+)
+_TO_DO_ZH = re.compile(r"必须|应当|应先|首先|先.{2,20}(?:再|然后|后)|(?:之前|之后|前|后)，?(?:须|需|要|应)")
+
+
+def _kind(chunk: Chunk, span: Span, sentence: str, answer: str | None, language: str) -> Kind:
+    """What a question for this answer is, as far as rules can tell."""
+    if any(place.start <= span.start < place.end for place in captions(chunk.text)):
+        return "caption"
+    if ABSTRACT.match(chunk.section.rsplit(" > ", 1)[-1].strip()):
+        return "summary"
+    if answer is not None:
+        return "concept" if answer in _reasons(sentence, language) else "fact"
+    if next(_reasons(sentence, language), None):
+        return "concept"
+    if (_IS_A_ZH if language == "zh" else _IS_A).search(sentence):
+        return "definition"
+    return "procedure" if (_TO_DO_ZH if language == "zh" else _TO_DO).search(sentence) else "fact"
 
 
 # ---- which sentences
@@ -61,8 +91,11 @@ _DANGLING = re.compile(
     r"(?:However|Therefore|Thus|Hence|Such|Moreover|Furthermore|Also|Then|Here|Instead|Otherwise|Consequently|Finally|Similarly|"
     r"Likewise|Nevertheless|Again|Another|Others?|Both|Neither|Accordingly|Conversely|Meanwhile|Afterwards|Later|But|And|Or|So|Yet|"
     r"Nor|[Tt]he (?:other|former|latter|same|second|third|first|last|rest|remaining|next|following|result|reason)|One of|Two of|"
-    r"For example|In addition|In contrast|As a (?:result|consequence))\b"
+    r"For example|In addition|In contrast|As a (?:result|consequence)|(?:Please )?[Nn]ote|Please|As an? example|In the moment|"
+    r"(?:All|Most|Some|Each) (?:of )?(?:the following|these|those))\b"
 )
+_THIS_HERE = re.compile(r"\b(?:this|these)\s+(?!(?:is|are|was|were|way|year|means?)\b)[a-z]{3,}", re.I)
+_IT_FIRST = re.compile(r"^(?:\w+\s){0,3}(?:it|they)\s(?:is|are|was|were|has|have|can|will|must)\b(?!\s(?:\w+\s){0,2}(?:that|to)\b)", re.I)
 _DANGLING_ZH = re.compile(
     r"^(?:因此|所以|然而|但|不过|此外|另外|同时|其中|而且|并且|于是|随后|之后|例如|后者|前者|二者|两者|以上|以下|另)"
     r"|(?:^|[，,；;])(?:这|该|此(?![外后前时])|其(?![中他余])|它|他们)"
@@ -82,7 +115,9 @@ def _stands_alone(line: str, language: str) -> bool:
         return False
     if (_DANGLING_ZH.search(line) if language == "zh" else _DANGLING.match(line)) or points_outside(line) or addresses_a_model(line):
         return False
-    return language == "zh" or bool(_VERB.search(line) and _SPECIFIC.search(line))
+    if language == "zh":
+        return True
+    return bool(_VERB.search(line) and _SPECIFIC.search(line)) and not (_THIS_HERE.search(line) or _IT_FIRST.search(line))
 
 
 def _specificity(line: str, language: str) -> int:

@@ -1,8 +1,8 @@
-"""A document cut into chunks of whole sentences, and text cut into sentences (English and Chinese).
+"""A document cut into chunks of whole sentences.
 
 Nothing is ever rewritten: sentences and chunks are spans of the document, so that what is made of them can be walked
-back to its characters. An equation (`$..$`, `$$..$$`, `\\[..\\]`, an environment) is never cut, a table is cut only
-between rows and only if it alone is longer than a chunk may be.
+back to its characters. An equation (`$..$`, `$$..$$`, `\\[..\\]`, an environment) is never cut; a table stays whole and with
+its caption, but for one that is longer than several chunks, which is cut between rows.
 """
 
 from __future__ import annotations
@@ -14,30 +14,12 @@ from dataclasses import dataclass
 
 from harvest.records import Document, Section
 from qagen.config import ChunkConfig
-from qagen.records import Chunk, Span
+from qagen.context import by_term, defined_before, definitions_in
+from qagen.records import Chunk, Definition, Span
+from qagen.sentences import head_of, is_caption, is_table, paragraphs, trimmed
+from qagen.sentences import sentences as sentences
 
-_DISPLAY = r"\$\$.+?\$\$|\\\[.+?\\\]|\\begin\{(?P<env>\w+\*?)\}.*?\\end\{(?P=env)\}"
-_INLINE = r"\\\(.+?\\\)|(?<![\\$])\$(?!\$)(?:[^$\n]|\n(?![ \t]*\n)){1,400}?(?<!\\)\$"
-_MATH = re.compile(f"(?:{_DISPLAY})|(?:{_INLINE})", re.S)
-_DISPLAY_START = re.compile(r"\$\$|\\\[|\\begin\{")
-_DISPLAY_END = re.compile(r"(?:\$\$|\\\]|\\end\{\w+\*?\})[ \t]*$")
-_BLANK = re.compile(r"\n[ \t\r]*\n\s*")
-_ROW = re.compile(r"\s*\||.*\S[ \t]*(?:\t| \| )[ \t]*\S")
-_CONTINUES = re.compile(r"[a-z,;]|其中|式中|这里")
-
-_TERMINAL = re.compile(r"[.!?。！？]+[\"'”’」』)\]）】》]*(?:\[\d[\d, –-]*\]|(?<=[a-z]{3}\.)\d{1,2}(?=\s+[A-Z]))?")
-_CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-
-# Before a full stop: `always` never ends a sentence, `numbered` does not before a number, `open` not before a name.
-_ALWAYS_TEXT = "e.g i.e cf dr prof mr mrs ms vs viz"
-_NUMBERED_TEXT = "fig figs eq eqs eqn ref refs sec sect secs tab no nos nr vol ch chap app art p pp"
-_OPEN_TEXT = "al approx ca resp inc ltd univ dept phys rev lett nucl instrum meth proc conf ed eds st jr"
-_STARTER_TEXT = (
-    "a after all also an as at because before between both but by during each for from here however if in it its no not of on once "
-    "one our over since such that the their then there therefore these they this those three thus to two under we when while with"
-)
-_ALWAYS, _NUMBERED, _OPEN = (frozenset(text.split()) for text in (_ALWAYS_TEXT, _NUMBERED_TEXT, _OPEN_TEXT))
-_STARTERS = frozenset(_STARTER_TEXT.split())
+_TABLE_LIMITS = 4  # times the length of a chunk that a table may have before it is cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,36 +29,34 @@ class _Zone:
     end: int
 
 
-def chunk_document(document: Document, config: ChunkConfig) -> list[Chunk]:
+def chunk_document(document: Document, config: ChunkConfig = ChunkConfig()) -> list[Chunk]:  # noqa: B008 - frozen
     """Cut a document into chunks, in order: by section, whole paragraphs first, else whole sentences.
 
     Every character that is neither white space nor a heading is in exactly one chunk. A chunk is at most
-    `config.max_chars` long unless a single sentence, equation or table row is longer. `Chunk.section` is the path of
-    headings, such as `Magnets > Power supplies`; the id names document and span.
+    `config.max_chars` long unless a single sentence, equation or table is longer (of a table more than four times as long,
+    a row). `Chunk.section` is the path of headings, such as `Magnets > Power supplies`; the id names document and span.
+    `definitions` say what its symbols, acronyms and names stand for, where the document has said so before, and of a piece of
+    a table what its columns are.
     """
+    text, title = document.text, document.paper.title
+    index = by_term(definitions_in(text, document.sections))
     return [
         Chunk(
-            f"{document.id}#{span.start}-{span.end}", document.id, zone.heading, span.start, span.end, document.text[span.start : span.end]
+            id=f"{document.id}#{span.start}-{span.end}",
+            document_id=document.id,
+            section=zone.heading,
+            start=span.start,
+            end=span.end,
+            text=text[span.start : span.end],
+            title=title,
+            definitions=(*_columns(text, span), *defined_before(text[span.start : span.end], span.start, index)),
         )
         for zone in _zones(document)
-        for span in _zone_spans(document.text, zone, config.max_chars)
+        for span in _zone_spans(text, zone, config.max_chars)
     ]
 
 
-def sentences(text: str) -> list[Span]:
-    """The sentences of a text, in order; a table is one span, a display equation belongs to the sentence around it.
-
-    Knows abbreviations (Fig. 3, et al., e.g.), decimals, initials and enumerations in English, and 。！？ in Chinese.
-    A blank line always ends a sentence, unless an equation stands there.
-    """
-    return [sentence for paragraph in _paragraphs(text) for sentence in paragraph]
-
-
 # ---- sections
-
-
-def _chunk(document: Document, heading: str, start: int, end: int) -> Chunk:
-    return Chunk(f"{document.id}#{start}-{end}", document.id, heading, start, end, document.text[start:end])
 
 
 def _zones(document: Document) -> Iterator[_Zone]:
@@ -117,12 +97,13 @@ def _is_heading(line: str, title: str) -> bool:
 
 def _zone_spans(text: str, zone: _Zone, limit: int) -> list[Span]:
     pieces: list[Span] = []
-    for paragraph in _paragraphs(text[zone.start : zone.end]):
+    for paragraph in paragraphs(text[zone.start : zone.end]):
         whole = Span(paragraph[0].start, paragraph[-1].end)
-        if whole.end - whole.start <= limit:
+        most = limit * _TABLE_LIMITS if _is_one_table(text[zone.start : zone.end], paragraph) else limit
+        if whole.end - whole.start <= most:
             pieces.append(whole)
         else:
-            pieces += _pack([row for part in paragraph for row in _rows(text[zone.start : zone.end], part, limit)], limit)
+            pieces += _pack([row for part in paragraph for row in _rows(text[zone.start : zone.end], part, limit * _TABLE_LIMITS)], limit)
     return [Span(zone.start + span.start, zone.start + span.end) for span in _pack(pieces, limit)]
 
 
@@ -145,119 +126,18 @@ def _pack(spans: Sequence[Span], limit: int) -> list[Span]:
 def _rows(text: str, span: Span, limit: int) -> list[Span]:
     """A table that is too long for one chunk, as its rows; anything else as it is."""
     piece = text[span.start : span.end]
-    if span.end - span.start <= limit or not all(map(_ROW.match, piece.splitlines())):
+    if span.end - span.start <= limit or not is_table(piece):
         return [span]
-    return [_trim(text, span.start + line.start(), span.start + line.end()) for line in re.finditer(r"[^\n]+", piece) if line[0].strip()]
+    return [trimmed(text, span.start + line.start(), span.start + line.end()) for line in re.finditer(r"[^\n]+", piece) if line[0].strip()]
 
 
-# ---- paragraphs and sentences
+def _is_one_table(text: str, paragraph: Sequence[Span]) -> bool:
+    """Whether a paragraph is a table, alone or below its caption."""
+    first, last = (text[part.start : part.end] for part in (paragraph[0], paragraph[-1]))
+    return is_table(last) and (len(paragraph) == 1 or is_caption(first, of_table=True))
 
 
-def _paragraphs(text: str) -> Iterator[list[Span]]:
-    """Paragraphs as lists of sentences; those that an equation ties together are one."""
-    math_spans = [Span(*found.span()) for found in _MATH.finditer(text)]
-    for block in _tied(text, _blocks(text, math_spans)):
-        inside = [span for span in math_spans if block.start <= span.start < block.end]
-        parts = [sentence for part in _tables_apart(text, block, inside) for sentence in _split(text, part, inside)]
-        if parts:
-            yield parts
-
-
-def _blocks(text: str, math_spans: Sequence[Span]) -> list[Span]:
-    """What blank lines divide; a blank line inside an equation does not."""
-    cuts = [found.span() for found in _BLANK.finditer(text) if not _inside(found.start(), math_spans)]
-    starts, ends = [0, *(cut[1] for cut in cuts)], [*(cut[0] for cut in cuts), len(text)]
-    spans = [_trim(text, start, end) for start, end in zip(starts, ends, strict=True)]
-    return [span for span in spans if span.start < span.end]
-
-
-def _tied(text: str, blocks: Sequence[Span]) -> list[Span]:
-    """Join a display equation to the sentence that it is part of, before it and behind it."""
-    tied: list[Span] = []
-    for block in blocks:
-        before = text[tied[-1].start : tied[-1].end] if tied else ""
-        here = text[block.start : block.end]
-        leads = bool(_DISPLAY_START.match(here)) and not before.endswith((".", "!", "?", "。", "！", "？"))
-        follows = bool(_DISPLAY_END.search(before)) and bool(_CONTINUES.match(here))
-        if tied and (leads or follows):
-            tied[-1] = Span(tied[-1].start, block.end)
-        else:
-            tied.append(block)
-    return tied
-
-
-def _tables_apart(text: str, block: Span, math_spans: Sequence[Span]) -> Iterator[Span]:
-    """A block as runs of table rows and runs of other lines."""
-    start, was_row = block.start, None
-    for line in re.finditer(r"[^\n]*(?:\n|$)", text[block.start : block.end]):
-        at = block.start + line.start()
-        is_row = bool(_ROW.match(line[0])) if line[0].strip() and not _inside(at, math_spans) else was_row
-        if was_row is not None and is_row != was_row:
-            yield _trim(text, start, at)
-            start = at
-        was_row = is_row
-    yield _trim(text, start, block.end)
-
-
-def _split(text: str, part: Span, math_spans: Sequence[Span]) -> Iterator[Span]:
-    if all(map(_ROW.match, text[part.start : part.end].splitlines())):
-        yield part
-        return
-    start = part.start
-    for cut in _cuts(text, part, math_spans):
-        if _ends_sentence(text, start, cut, part.end):
-            yield _trim(text, start, cut.end)
-            start = cut.end
-    rest = _trim(text, start, part.end)
-    if rest.start < rest.end:
-        yield rest
-
-
-def _cuts(text: str, part: Span, math_spans: Sequence[Span]) -> list[Span]:
-    """Where a sentence might end: final punctuation outside equations, and display equations that end with a full stop."""
-    cuts = [Span(*found.span()) for found in _TERMINAL.finditer(text, part.start, part.end) if not _inside(found.start(), math_spans)]
-    for span in math_spans:
-        equation = text[span.start : span.end]
-        if _DISPLAY_START.match(equation) and re.search(r"[.。]\s*(?:\$\$|\\\]|\\end\{\w+\*?\})$", equation):
-            cuts.append(Span(span.end, span.end))
-    return sorted(cuts, key=lambda cut: cut.end)
-
-
-def _ends_sentence(text: str, start: int, cut: Span, end: int) -> bool:
-    mark, after = text[cut.start : cut.end], text[cut.end : end]
-    following = after.lstrip()
-    if not following or mark.startswith(("。", "！", "？")):
-        return True
-    if following[0].islower() or following[0] in ",;:)]":
-        return False
-    if not after[0].isspace():
-        return bool(_CJK.match(after))
-    return not (mark.startswith(".") and _is_abbreviation(text[start : cut.start], following))
-
-
-def _is_abbreviation(before: str, following: str) -> bool:
-    """Whether the full stop between these two belongs to a word and not to the sentence."""
-    found = re.search(r"[^\s(\[~{“\"'—–]*$", before)
-    word = found[0] if found else ""
-    plain, next_word = word.lower(), re.match(r"[A-Za-z]*", following)
-    starter = next_word is not None and next_word[0].lower() in _STARTERS
-    if plain in _ALWAYS and word != "ms":  # milliseconds
-        return True
-    if plain in _NUMBERED:
-        return bool(re.match(r"[\d(\[$~]|[A-Z]\b(?!\s+[a-z])", following))
-    if re.fullmatch(r"\d{1,2}|[IVX]+", word) and before.strip() == word:
-        return True
-    if re.fullmatch(r"[A-Z]", word):
-        return not starter and not re.search(rf"(?:\d|\band|\bor|,)\s*{word}$", before)
-    return not starter and (plain in _OPEN or bool(re.fullmatch(r"(?:[A-Za-z]\.)+[A-Za-z]", word)))
-
-
-def _inside(position: int, spans: Sequence[Span]) -> bool:
-    return any(span.start < position < span.end for span in spans)
-
-
-def _trim(text: str, start: int, end: int) -> Span:
-    """The span without white space at its ends."""
-    piece = text[start:end]
-    left = len(piece) - len(piece.lstrip())
-    return Span(start + left, max(start + left, end - (len(piece) - len(piece.rstrip()))))
+def _columns(text: str, span: Span) -> Iterator[Definition]:
+    """What the columns are of a table of which a chunk has a later piece."""
+    if head := head_of(text, span.start):
+        yield Definition("columns of the table", text[head.start : head.end].strip(), head)

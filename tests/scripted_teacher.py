@@ -19,14 +19,16 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Self
 
+from scripted_facts import SOURCE, answer, ask_about
+
 HOLE = re.compile(r"[\[【]([^\]】]+)[\]】]")
-SOURCE = re.compile(r"<source[^>]*>\n(.*)\n</source>", re.S)
-STOPS_TEXT = "the a an is are was were has have had of in at to and by for with on from its it that which because so"
-STOPS = frozenset(STOPS_TEXT.split())
 
 
 class ScriptedTeacher:
@@ -52,7 +54,7 @@ class ScriptedTeacher:
     ) -> None:
         self.faults, self.delay, self.key, self.model, self.schema, self.usage = list(faults), delay, key, model, schema, usage
         self.retry_after, self.echoes_key = retry_after, echoes_key
-        self.requests = self.answered = self.in_flight = self.most_in_flight = self.tokens = 0
+        self.requests = self.probes = self.answered = self.in_flight = self.most_in_flight = self.tokens = 0
         self.arrivals: list[tuple[float, str]] = []
         self.served: Counter[str] = Counter()
         self.bodies: list[dict[str, Any]] = []
@@ -74,6 +76,7 @@ class ScriptedTeacher:
         with self.lock:
             return {
                 "requests": self.requests,
+                "probes": self.probes,
                 "answered": self.answered,
                 "tokens": self.tokens,
                 "most_in_flight": self.most_in_flight,
@@ -81,8 +84,12 @@ class ScriptedTeacher:
             }
 
     def arrive(self, body: dict[str, Any]) -> str:
-        """Count a request; the fault that it meets."""
+        """Count a request; the fault that it meets. What the client sends to find out what we can is counted apart and meets none."""
         with self.lock:
+            if is_probe(body):
+                self.probes += 1
+                self.in_flight += 1
+                return "ok"
             self.requests += 1
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -107,30 +114,32 @@ def request_key(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([body["model"], body["messages"]], sort_keys=True).encode()).hexdigest()
 
 
+def is_probe(body: dict[str, Any]) -> bool:
+    """Whether a request only asks what we make of `response_format`."""
+    return bool(body["messages"]) and str(body["messages"][-1]["content"]).startswith("Name a colour (")
+
+
 # ---- what it says
 
 
 def speak(body: dict[str, Any], schema: str) -> str:
-    """The reply to a request: pairs from the quoted source, or a question for a sentence and its answer."""
+    """The reply to a request: JSON made of the quoted source by rule, or a question for a sentence with a hole."""
+    for others in _speakers():
+        if (said := others(body)) is not None:
+            return said
     prompt = body["messages"][-1]["content"]
-    if found := SOURCE.search(prompt):
-        asked = re.search(r"up to (\d+)", prompt[found.end() :])
-        text = json.dumps({"pairs": open_pairs(found[1], int(asked[1]) if asked else 1)}, ensure_ascii=False)
-        obeys = schema == "obeys" and "response_format" in body
-        return text if obeys else f"Here are the pairs:\n```json\n{text}\n```\nI hope this helps."
-    return ask_about_hole(prompt.strip())
+    if SOURCE.search(prompt) is None:
+        return ask_about_hole(prompt.strip())
+    text = json.dumps(answer(prompt), ensure_ascii=False)
+    obeys = schema == "obeys" and "response_format" in body
+    return text if obeys else f"Here is what I found:\n```json\n{text}\n```\nI hope this helps."
 
 
-def open_pairs(text: str, most: int) -> list[dict[str, str]]:
-    sentences = [" ".join(piece.split()) for piece in re.split(r"(?<=[.。])\s+|(?<=。)", text)]
-    whole = [sentence for sentence in sentences if re.search(r"\d", sentence) and 20 <= len(sentence) <= 300 and sentence[-1:] in ".。"]
-    return [_open_pair(sentence) for sentence in whole[:most]]
-
-
-def _open_pair(sentence: str) -> dict[str, str]:
-    number = re.search(r"(?<![\w.])\d[\d.,]*(?:\s?[A-Za-z%]+|\s?[\u3400-\u9fff])?", sentence)
-    answer = number[0].rstrip(".,") if number else sentence
-    return {"question": ask_about(sentence, answer), "answer": answer, "quote": sentence, "kind": "fact"}
+@cache
+def _speakers() -> list[Callable[[dict[str, Any]], str | None]]:
+    """Who answers the requests that are not about facts, where there is such a module."""
+    modules = {"scripted_judge": "speak_judge", "scripted_more": "speak_more"}
+    return [getattr(import_module(module), name) for module, name in modules.items() if find_spec(module)]
 
 
 def ask_about_hole(statement: str) -> str:
@@ -142,18 +151,6 @@ def ask_about_hole(statement: str) -> str:
     if re.search(r"[\u3400-\u9fff]", rest):
         return f"{rest}？"
     return f"{hole[1].capitalize()}: {rest}?"
-
-
-def ask_about(sentence: str, answer: str) -> str:
-    """A cloze question: the sentence with a question word where the answer stood."""
-    chinese = bool(re.search(r"[\u3400-\u9fff]", sentence))
-    if answer.rstrip(".。") in sentence and answer != sentence:
-        rest = sentence.replace(answer, "什么" if chinese else "what", 1).rstrip(".。 ")
-        return f"{rest}？" if chinese else f"Which value or name completes this: {rest}?"
-    if chinese:
-        return f"关于{sentence[: max(6, len(sentence) // 2)]}，情况如何？"
-    words = [word for word in re.findall(r"[\w-]+", sentence) if word.lower() not in STOPS]
-    return f"What is known about {' '.join(words[: max(3, len(words) * 2 // 3)])}?"
 
 
 # ---- HTTP
@@ -209,7 +206,9 @@ def _handler(teacher: ScriptedTeacher) -> type[BaseHTTPRequestHandler]:
 
         def complete(self, body: dict[str, Any], fault: str) -> None:
             said = {"bad-json": '{"pairs": [{"question": ', "wrong-schema": '{"pairs": [{"frage": 1}]}', "loop": "What is what is " * 9}
-            content = said.get(fault) or speak(body, teacher.schema)
+            obeys = teacher.schema == "obeys" and "response_format" in body
+            named = '{"colour": "red"}' if obeys else "Red is a fine colour."
+            content = said.get(fault) or (named if is_probe(body) else speak(body, teacher.schema))
             sent = sum(len(message["content"]) for message in body["messages"]) // 4
             usage = {"prompt_tokens": sent, "completion_tokens": len(content) // 4, "total_tokens": sent + len(content) // 4}
             message = {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": content}}

@@ -4,59 +4,42 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ValidationError
 
-
-class OpenPair(BaseModel):
-    """What the open method asks for, per pair."""
-
-    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
-
-    question: str
-    answer: str
-    quote: str
-    kind: Literal["fact", "concept"] = "fact"
+Item = TypeVar("Item", bound=BaseModel)
 
 
-# Written by hand and not taken from pydantic: strict endpoints want every key required and nothing else.
-_TEXT = {"type": "string"}
-OPEN_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "pairs": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"question": _TEXT, "answer": _TEXT, "quote": _TEXT, "kind": {"type": "string", "enum": ["fact", "concept"]}},
-                "required": ["question", "answer", "quote", "kind"],
-                "additionalProperties": False,
-            },
-        }
-    },
-    "required": ["pairs"],
-    "additionalProperties": False,
-}
-
-
-def parse_pairs(content: str) -> tuple[list[OpenPair], list[str]]:
-    """The pairs in a reply, and what in it is not one (in words).
+def parse_items(content: str, key: str, kind: type[Item]) -> tuple[list[Item], list[str]]:
+    """The items of the list `key` in a reply, and what in it is not one (in words).
 
     Takes JSON with prose or a code fence around it, a bare list, and the whole objects of a reply that was cut off.
     """
-    found = list(_objects(_spoken(content)))
-    if not found and not re.search(r"\{\s*\"pairs\"\s*:\s*\[\s*\]\s*\}|^\s*\[\s*\]\s*$", content):
-        return [], [f"no pairs in the reply: {_short(content)}"]
-    pairs, bad = [], []
+    spoken = _spoken(content)
+    found = list(_objects(spoken, key))
+    if not found and not re.search(rf"\{{\s*\"{key}\"\s*:\s*\[\s*\]\s*\}}|^\s*\[\s*\]\s*$", spoken):
+        return [], [f"no {key} in the reply: {_short(content)}"]
+    items, bad = [], []
     for value in found:
         try:
-            pairs.append(OpenPair.model_validate(value))
+            items.append(kind.model_validate(value))
         except ValidationError as error:
             first = error.errors()[0]
             bad.append(f"{'.'.join(map(str, first['loc']))}: {first['msg']} in {_short(json.dumps(value, ensure_ascii=False))}")
-    return pairs, bad
+    return items, bad
+
+
+def list_schema(key: str, properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON Schema of a reply that is one list of objects; strict endpoints want every key required and nothing else."""
+    item = {"type": "object", "properties": dict(properties), "required": list(properties), "additionalProperties": False}
+    return {
+        "type": "object",
+        "properties": {key: {"type": "array", "items": item}},
+        "required": [key],
+        "additionalProperties": False,
+    }
 
 
 def parse_question(content: str) -> str:
@@ -74,18 +57,18 @@ def _spoken(content: str) -> str:
     return re.sub(r"<think>.*?(?:</think>|$)", "", content, flags=re.S).strip()
 
 
-def _objects(content: str) -> Iterator[Any]:
-    """The innermost JSON objects of a text, in order."""
+def _objects(content: str, key: str) -> Iterator[Any]:
+    """The JSON objects of a text, in order; of one that holds the list `key`, what is in the list."""
     text = re.sub(r"\\(u[0-9a-fA-F]{4}|.|$)", _meant, content, flags=re.S)
     decoder, at = json.JSONDecoder(strict=False), 0
     while (at := text.find("{", at)) >= 0:
         try:
             value, end = decoder.raw_decode(text, at)
-        except ValueError:
+        except (ValueError, RecursionError):  # the latter from thousands of brackets, which nobody means
             at += 1
             continue
-        if isinstance(value, dict) and isinstance(value.get("pairs"), list):
-            yield from value["pairs"]
+        if isinstance(value, dict) and isinstance(value.get(key), list):
+            yield from value[key]
         else:
             yield value
         at = end
