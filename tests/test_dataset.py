@@ -5,16 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from harvest.records import Document, Paper, Section
 from harvest.store import FieldsmithError, UsageError, append_line, save_lines
+from qagen.curate.card import Card, kinds_of, own_lines, write_card
+from qagen.curate.chats import asked, for_part
 from qagen.curate.dataset import examples, passages, representatives
 from qagen.curate.decontaminate import assert_no_leaks, decontaminate, held_out_grams, is_held_out_text
-from qagen.curate.exams import draw_exam, halves, read_expert, verify_seal, write_exams
-from qagen.records import Example, ExamQuestion, Message, Passage, QAPair, SplitEntry
+from qagen.curate.exams import draw_exam, halves, read_expert, untouched, verify_seal, write_exams
+from qagen.curate.making import Making
+from qagen.curate.parquet import write_parquet
+from qagen.curate.publish import published
+from qagen.records import Example, ExamQuestion, Message, Passage, QAPair, Span, SplitEntry, Step
 
 
 def pair(name: str, question: str, answer: str, document: str = "a") -> QAPair:
@@ -58,6 +64,37 @@ def test_the_same_answer_in_other_words_is_no_wrong_option() -> None:
         pair("5", "q5?", "6 V"),
     ]
     assert all(question.options == () and question.correct is None for question in draw_exam(pairs, 5, lambda held: "", seed=1))
+
+
+def choice(number: int) -> QAPair:
+    made = pair(f"c{number}", f"Which setting has device {number}?", f"right {number}", f"d{number % 3}")
+    return replace(made, kind="choice", distractors=(f"x {number}", f"y {number}", f"z {number}"))
+
+
+def test_a_choice_is_examined_with_its_own_wrong_options() -> None:
+    exam = draw_exam([choice(n) for n in range(40)], 40, lambda held: "", seed=1)
+    assert Counter(question.correct for question in exam) == {0: 10, 1: 10, 2: 10, 3: 10}
+    for question in exam:
+        number = question.answer.split()[1]
+        assert set(question.options) == {f"{word} {number}" for word in ("right", "x", "y", "z")}
+
+
+def test_an_exam_has_the_mix_of_kinds_of_its_pairs() -> None:
+    facts = [replace(held, kind="fact") for held in numbers(60)]
+    own = [replace(choice(n), document_id=f"own:sim/{n}", kind="own") for n in range(30)]
+    exam = draw_exam([*facts, *own, *(choice(n) for n in range(50, 60))], 20, lambda held: "", seed=2)
+    kinds = {held.id: held.kind for held in [*facts, *own]} | {f"c{n}": "choice" for n in range(50, 60)}
+    assert Counter(kinds[question.id] for question in exam) == {"fact": 12, "own": 6, "choice": 2}
+
+
+def test_paraphrases_and_unanswerable_questions_are_not_examined() -> None:
+    again = [replace(held, id=f"{held.id}b", paraphrase_of=held.id) for held in numbers(10)]
+    silent = [replace(held, id=f"{held.id}u", kind="unanswerable") for held in numbers(10)]
+    exam = draw_exam([*numbers(10), *again, *silent], 30, lambda held: "", seed=2)
+    assert {question.id for question in exam} == {held.id for held in numbers(10)}
+    left = untouched([*numbers(10), *again], exam[:3])
+    assert {question.id for question in exam[:3]} & {name for held in left for name in (held.id, held.paraphrase_of)} == set()
+    assert len(left) == 14
 
 
 def expert_file(folder: Path, *lines: object) -> Path:
@@ -158,6 +195,99 @@ def test_the_format_of_a_training_line_is_fixed(tmp_path: Path) -> None:
         '{"messages": [{"role": "user", "content": "能量？"}, {"role": "assistant", "content": "3 GeV"}], '
         '"pair_id": "p1", "document_id": "a", "licence": "CC0-1.0"}\n'
     )
+
+
+def test_steps_stand_before_the_answer_and_options_are_lettered() -> None:
+    worked = replace(pair("w", "How far?", "6 m"), steps=(Step("v = 2 m/s"), Step("2 m/s · 3 s = 6 m")))
+    said = [chat.messages[1].content for chat in examples([worked, replace(worked, id="z", language="zh")])]
+    assert said == ["1. v = 2 m/s\n2. 2 m/s · 3 s = 6 m\n\nAnswer: 6 m", "1. v = 2 m/s\n2. 2 m/s · 3 s = 6 m\n\n答案：6 m"]
+    numbered = replace(worked, steps=(Step("Step 1: think"), Step("Step 2: answer")))
+    assert examples([numbered])[0].messages[1].content.startswith("Step 1: think\nStep 2")
+    chats = examples([choice(n) for n in range(40)])
+    assert Counter(chat.messages[1].content[0] for chat in chats) == {"A": 10, "B": 10, "C": 10, "D": 10}
+    assert all(f"\n{chat.messages[1].content}" in chat.messages[0].content for chat in chats)
+    assert chats == examples([choice(n) for n in reversed(range(40))])
+
+
+def test_what_a_chat_asks_is_the_pairs_question_and_answer_again() -> None:
+    steps = (Step("first"), Step("then"))
+    pairs = [
+        pair("p", "Why?", "So."),
+        choice(1),
+        replace(choice(2), steps=steps),
+        replace(pair("z", "为何？", "因此"), steps=steps, language="zh"),
+    ]
+    found = {chat.pair_id: asked(chat.messages) for chat in examples(pairs)}
+    assert found == {held.id: (held.question, held.answer) for held in pairs}
+
+
+def test_paraphrases_are_for_training_only() -> None:
+    pairs = [pair("p", "q?", "x"), replace(pair("q", "r?", "x"), paraphrase_of="p"), pair("v", "s?", "x", "b")]
+    pairs.append(replace(pair("w", "t?", "x", "b"), paraphrase_of="v"))
+    part_of = {"a": "train", "b": "validation"}
+    assert [held.id for part in ("train", "validation") for held in for_part(pairs, part_of, part)] == ["p", "q", "v"]  # type: ignore[arg-type]
+
+
+def test_parquet_holds_the_same_examples_with_all_that_is_known(tmp_path: Path) -> None:
+    from datasets import load_dataset
+
+    proved = replace(pair("p", "能量？", "3 GeV"), evidence=(Span(4, 9), Span(0, 3, "other")), scores={"faithful": 90.0}, marks=("known",))
+    pairs = {held.id: held for held in (proved, replace(choice(1), document_id="own:sim/1"))}
+    chats = examples(pairs.values())
+
+    def title(name: str) -> str:
+        return "" if name.startswith("own:") else f"Title of {name}"
+
+    for _ in range(2):
+        write_parquet(tmp_path / "parquet" / "train.parquet", chats, pairs, title, lambda held: ["It is."] * bool(held.evidence))
+    rows = {row["pair_id"]: row for row in load_dataset(str(tmp_path / "parquet"), cache_dir=str(tmp_path / "cache"))["train"]}
+    assert rows["p"]["messages"][0]["content"] == "能量？"
+    spans = [{"document_id": "a", "start": 4, "end": 9}, {"document_id": "other", "start": 0, "end": 3}]
+    assert (rows["p"]["document_title"], rows["p"]["evidence"], rows["p"]["spans"]) == ("Title of a", ["It is."], spans)
+    assert rows["p"]["scores"] == [{"name": "faithful", "score": 90.0}]
+    assert (rows["c1"]["document_title"], rows["c1"]["distractors"]) == ("", ["x 1", "y 1", "z 1"])
+    assert [path.name for path in (tmp_path / "parquet").iterdir()] == ["train.parquet"]
+
+
+def test_own_pairs_are_published_by_their_own_licence() -> None:
+    open_, closed = (
+        replace(choice(n), document_id=f"own:sim/{n}", licence=licence) for n, licence in ((1, "CC0-1.0"), (2, "LicenseRef-unknown"))
+    )
+    exams = {"unseen": draw_exam([open_, closed], 2, lambda held: "", seed=1)}
+    view = published({"train": examples([open_, closed])}, [], exams, [open_, closed], [], ["CC0-1.0"])
+    assert [chat.pair_id for chat in view.chats["train"]] == ["c1"]
+    assert [(question.id, len(question.options)) for question in view.exams["unseen"]] == [("c1", 4)]
+
+
+def test_a_pair_across_papers_is_published_only_if_both_may_be() -> None:
+    across = replace(pair("p", "Which is longer?", "the ring"), evidence=(Span(0, 3, "a"), Span(0, 3, "b")))
+    for open_, ids in ((["a", "b"], ["p"]), (["a"], [])):
+        view = published({"train": examples([across])}, [], {}, [across], open_, ["CC0-1.0"])
+        assert [chat.pair_id for chat in view.chats["train"]] == ids
+
+
+def test_the_card_says_what_there_is_and_what_was_not_looked_at() -> None:
+    pairs = [replace(choice(n), document_id=f"own:sim/{n}", licence="MIT") for n in range(3)]
+    making = Making(("gpt",), "judge-1", "", {"f00d": "open"}, {"rules": {"evidence-missing": 4}}, 2, "19 of 20 good", {"money": 1.25})
+    kinds = kinds_of(pairs, {f"own:sim/{n}": "train" for n in range(3)})
+    card = Card({}, {}, (), frozenset(), "", ("en",), {}, ("train.jsonl",), own_lines(pairs), kinds=kinds, making=making)
+    text = write_card(card)
+    for words in (
+        "| train | choice | en | 3 |",
+        "| own:sim | 3 | 3 | MIT |",
+        "Teacher: `gpt`",
+        "Judge: `judge-1`",
+        "open `f00d`",
+        "| rules | evidence-missing | 4 |",
+        "disagree on a value: 2.",
+        "Read by a person: 19 of 20 good.",
+        "money: 1.25",
+        "license: mit",
+    ):
+        assert words in text
+    silent = write_card(replace(card, making=Making()))
+    assert "Read by a person: not reviewed." in silent
+    assert "disagree on a value" not in silent
 
 
 def test_passages_hold_all_prose_once_below_its_title() -> None:

@@ -13,7 +13,7 @@ from harvest.records import Document, Paper
 from harvest.store import UsageError
 from qagen.config import SplitConfig
 from qagen.curate.split import split_documents
-from qagen.records import SplitEntry
+from qagen.records import QAPair, SplitEntry
 
 CONFIG = SplitConfig()
 
@@ -156,3 +156,64 @@ def test_copies_assigned_to_two_parts_are_an_error() -> None:
 def test_assigning_everything_leaves_nothing_to_train_on() -> None:
     with pytest.raises(UsageError, match="none is left to train on"):
         split_documents([document("a", prose(1))], SplitConfig(assign={"unseen": ("*",)}), seed=1)
+
+
+# ---- a lab's own pairs
+
+
+def own(group: str, question: str, answer: str = "3", name: str = "sim", paraphrase_of: str = "") -> QAPair:
+    home = f"own:{name}/{group}"
+    return QAPair(f"{home}#{question}", home, "", "own", "en", question, answer, (), "", "", "CC0-1.0", paraphrase_of=paraphrase_of)
+
+
+def many(count: int, name: str = "sim") -> list[QAPair]:
+    return [own(f"g{n}", f"What is measured in run {name} {n}, number {part}?", name=name) for n in range(count) for part in range(3)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 60), seed=st.integers(0, 99))
+def test_own_groups_get_the_same_shares_and_do_not_move_the_documents(count: int, seed: int) -> None:
+    documents = [document(f"d{n}", prose(n)) for n in range(8)]
+    alone = split_documents(documents, CONFIG, seed=seed)
+    both = split_documents(documents, CONFIG, seed=seed, own=many(count))
+    assert [entry for entry in both if not entry.document_id.startswith("own:")] == alone
+    mine = [entry for entry in both if entry.document_id.startswith("own:sim/")]
+    assert len(mine) == count
+    assert "train" in {entry.part for entry in mine}
+    if count >= 4:
+        assert {entry.part for entry in mine} == {"train", "validation", "unseen"}
+
+
+def test_each_own_source_holds_something_out() -> None:
+    entries = split_documents([], CONFIG, seed=1, own=[*many(300, "a"), *many(6, "b")])
+    for name in ("a", "b"):
+        assert {entry.part for entry in entries if entry.document_id.startswith(f"own:{name}/")} == {"train", "validation", "unseen"}
+    shares = [entry.part for entry in entries if entry.document_id.startswith("own:a/")]
+    assert 0.09 < shares.count("unseen") / 300 < 0.21
+
+
+def test_groups_with_the_same_pair_or_its_paraphrase_stay_together() -> None:
+    pairs = [
+        *many(40),
+        own("g1", "How long is the ring?"),
+        own("g7", "How long is the RING"),
+        own("other", "How long is the ring?", name="file"),
+    ]
+    pairs.append(own("far", "In metres, what does the ring measure?", paraphrase_of=pairs[0].id))
+    clusters = {entry.document_id: entry.cluster for entry in split_documents([], CONFIG, seed=1, own=pairs)}
+    assert len({clusters[name] for name in ("own:sim/g1", "own:sim/g7", "own:file/other")}) == 1
+    assert clusters["own:sim/far"] == clusters["own:sim/g0"]
+    assert len(set(clusters.values())) == 39
+
+
+def test_a_set_phrase_that_all_groups_share_does_not_make_them_one() -> None:
+    pairs = [*many(40), *(own(f"g{n}", "What is the critical temperature?") for n in range(40))]
+    assert len({entry.cluster for entry in split_documents([], CONFIG, seed=1, own=pairs)}) == 40
+
+
+def test_own_groups_can_be_assigned_and_stay_where_they_were() -> None:
+    config = SplitConfig(assign={"unseen": ("own:sim/g1*",)})
+    entries = split_documents([], config, seed=1, own=many(20))
+    assert {entry.document_id for entry in entries if entry.part == "unseen"} == {f"own:sim/g{n}" for n in (1, *range(10, 20))}
+    before = split_documents([], CONFIG, seed=1, own=many(20))
+    assert parts(before).items() <= parts(split_documents([], CONFIG, seed=1, own=many(60), previous=before)).items()

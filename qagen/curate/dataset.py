@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from harvest.records import Document, Rejection
+from qagen.curate.chats import examples, for_part
 from qagen.curate.decontaminate import is_held_out_text
-from qagen.records import Example, Message, Passage, QAPair, SplitEntry
+from qagen.records import Passage, SplitEntry
+
+__all__ = ["corpus", "examples", "for_part", "passages", "representatives"]
 
 _PASSAGE: Final = 2000  # characters, title aside
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
@@ -19,14 +22,6 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _NOT_PROSE = re.compile(
     r"^[\W\d]*(references?|bibliography|literature cited|acknowledge?ments?|contents|index|参\s*考\s*文\s*献|致\s*谢|目\s*录)\W*$", re.I
 )
-
-
-def examples(pairs: Iterable[QAPair]) -> list[Example]:
-    """Pairs as chats of one question and one answer, in the order of documents and ids."""
-    return [
-        Example((Message("user", pair.question), Message("assistant", pair.answer)), pair.id, pair.document_id, pair.licence)
-        for pair in sorted(pairs, key=lambda pair: (pair.document_id, pair.id))
-    ]
 
 
 def representatives(split: Iterable[SplitEntry], lengths: Mapping[str, int]) -> list[str]:

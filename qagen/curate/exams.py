@@ -18,10 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from harvest.store import FieldsmithError, UsageError, load, save, save_lines, sha256_file, sha256_text
 from qagen.curate.likeness import read, same_answer
 from qagen.curate.split import draw, nearest
+from qagen.own.ids import source_of
 from qagen.records import ExamQuestion, Part, QAPair
 
 NAMES: Final = ("seen", "unseen", "expert", "expert_trained", "expert_held_out")
 _DISTRACTORS: Final = 3
+_NEVER: Final = ("unanswerable",)
 _POOL: Final = 2000  # so many pairs are enough to find three plausible wrong answers in
 _DIGITS: Final = re.compile(r"[\d.,]*\d")
 _log = logging.getLogger(__name__)
@@ -31,14 +33,17 @@ _log = logging.getLogger(__name__)
 
 
 def draw_exam(pairs: Sequence[QAPair], n: int, evidence: Callable[[QAPair], str], *, seed: int) -> list[ExamQuestion]:
-    """`n` of the pairs (fewer where there are not so many), spread over the documents, with three wrong options each.
+    """`n` of the pairs (fewer where there are not so many), with wrong options: in the mix of their kinds, spread over the documents.
 
     Which ones depends on the seed and the ids of the pairs alone. `evidence` gives a pair's source sentence in words.
-    Options are answers of other pairs of the same kind of form; the right one stands equally often at each place. A
-    question to which the pairs hold no three wrong answers has no options.
+    Options are the pair's own distractors where it has some, else three answers of other pairs of the same kind of form; the
+    right one stands equally often at each place. A question to which the pairs hold no three wrong answers has no options.
+    Paraphrases are never drawn, nor are questions that the source leaves unanswered: without the source nothing is asked by them.
     """
-    pool = sorted(pairs, key=lambda pair: (draw(seed, "pool", pair.id), pair.id))[:_POOL]
-    chosen = sorted(_spread(pairs, n, seed), key=lambda pair: (draw(seed, "place", pair.id), pair.id))
+    asked = [pair for pair in pairs if not pair.paraphrase_of and pair.kind not in _NEVER]
+    pool = sorted(asked, key=lambda pair: (draw(seed, "pool", pair.id), pair.id))[:_POOL]
+    drawn = (pair for stratum, share in _shares(asked, n) for pair in _spread(stratum, share, seed))
+    chosen = sorted(drawn, key=lambda pair: (draw(seed, "place", pair.id), pair.id))
     if len(chosen) < n:
         _log.info("exam: %d of %d questions asked for, because there are no more pairs", len(chosen), n)
     questions, choices = [], 0
@@ -47,6 +52,25 @@ def draw_exam(pairs: Sequence[QAPair], n: int, evidence: Callable[[QAPair], str]
         choices += bool(options)
         questions.append(ExamQuestion(pair.id, pair.document_id, pair.question, pair.answer, options, correct, evidence(pair)))
     return sorted(questions, key=lambda question: (question.document_id, question.id))
+
+
+def untouched(pairs: Iterable[QAPair], exam: Iterable[ExamQuestion]) -> list[QAPair]:
+    """The pairs that the exam does not ask, neither in its words nor in a paraphrase."""
+    asked = {question.id for question in exam}
+    return [pair for pair in pairs if pair.id not in asked and pair.paraphrase_of not in asked]
+
+
+def _shares(pairs: Sequence[QAPair], n: int) -> list[tuple[list[QAPair], int]]:
+    """Pairs by kind, and by source where they are a lab's own, each with its share of `n` (largest remainder)."""
+    strata: dict[tuple[str, str], list[QAPair]] = defaultdict(list)
+    for pair in pairs:
+        strata[source_of(pair.document_id), pair.kind].append(pair)
+    exact = {key: min(n, len(pairs)) * len(held) / len(pairs) for key, held in strata.items()}
+    shares = {key: int(share) for key, share in exact.items()}
+    left = min(n, len(pairs)) - sum(shares.values())
+    for key in sorted(exact, key=lambda key: (shares[key] - exact[key], key))[:left]:
+        shares[key] += 1
+    return [(strata[key], shares[key]) for key in sorted(strata)]
 
 
 def _spread(pairs: Iterable[QAPair], n: int, seed: int) -> list[QAPair]:
@@ -59,15 +83,25 @@ def _spread(pairs: Iterable[QAPair], n: int, seed: int) -> list[QAPair]:
 
 
 def _options(pair: QAPair, pool: Iterable[QAPair], place: int, seed: int) -> tuple[tuple[str, ...], int | None]:
+    wrong = _own_distractors(pair, seed) or _answers_of_others(pair, pool, seed)
+    if not wrong:
+        return (), None
+    correct = place % (len(wrong) + 1)
+    return (*wrong[:correct], pair.answer, *wrong[correct:]), correct
+
+
+def _own_distractors(pair: QAPair, seed: int) -> list[str]:
+    different = [wrong for wrong in dict.fromkeys(pair.distractors) if wrong.strip() and _flat(wrong) != _flat(pair.answer)]
+    return sorted(different, key=lambda wrong: (draw(seed, pair.id, wrong), wrong))[:_DISTRACTORS]
+
+
+def _answers_of_others(pair: QAPair, pool: Iterable[QAPair], seed: int) -> list[str]:
     order = sorted(pool, key=lambda other: (_form_distance(pair, other), draw(seed, pair.id, other.id), other.id))
     wrong: list[str] = []
     for other in order:
         if len(wrong) < _DISTRACTORS and other.language == pair.language and _is_wrong(other.answer, [pair.answer, *wrong]):
             wrong.append(other.answer)
-    if len(wrong) < _DISTRACTORS:
-        return (), None
-    correct = place % (_DISTRACTORS + 1)
-    return (*wrong[:correct], pair.answer, *wrong[correct:]), correct
+    return wrong if len(wrong) == _DISTRACTORS else []
 
 
 def _is_wrong(answer: str, taken: Iterable[str]) -> bool:
@@ -76,14 +110,15 @@ def _is_wrong(answer: str, taken: Iterable[str]) -> bool:
     return all(not same_answer(read_answer, read(other)) and _flat(answer) != _flat(other) for other in taken)
 
 
-def _form_distance(pair: QAPair, other: QAPair) -> tuple[bool, bool, bool, bool, bool, int]:
-    """How easily the form alone gives a wrong option away: number or not, its unit, how it is written, its shape, its length."""
+def _form_distance(pair: QAPair, other: QAPair) -> tuple[bool, bool, bool, bool, bool, bool, int]:
+    """How easily the form alone gives a wrong option away: its source, number or not, unit, how it is written, shape, length."""
     mine, its = read(pair.answer), read(other.answer)
     my_units, its_units = ({unit for _, unit in reading.marks.numbers} for reading in (mine, its))
     longer, shorter = sorted((len(mine.words), len(its.words)), reverse=True)
     written = bool(my_units or its_units) and _DIGITS.sub("#", _flat(pair.answer)) != _DIGITS.sub("#", _flat(other.answer))
     shaped = bool(my_units or its_units) and _shape(pair.answer) != _shape(other.answer)
-    return bool(my_units) != bool(its_units), my_units != its_units, written, shaped, pair.kind != other.kind, longer // max(1, shorter)
+    elsewhere, unlike = source_of(pair.document_id) != source_of(other.document_id), pair.kind != other.kind
+    return elsewhere, bool(my_units) != bool(its_units), my_units != its_units, written, shaped, unlike, longer // max(1, shorter)
 
 
 def _shape(answer: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from harvest.records import may_publish
 from harvest.store import save_lines
 from qagen.curate.exams import Seal, write_exams
+from qagen.own.ids import is_own
 from qagen.records import Example, ExamQuestion, Passage, QAPair
 
 PUBLISHED = "published"
@@ -24,8 +25,14 @@ _EXAMS = ("seen", "unseen")
 class View:
     """What is in the view, and how much of it; no counts where there is nothing."""
 
-    files: Mapping[str, Sequence[Example] | Sequence[Passage]]
+    chats: Mapping[str, Sequence[Example]]
+    passages: Sequence[Passage]
     exams: Mapping[str, Sequence[ExamQuestion]]
+
+    @property
+    def files(self) -> dict[str, Sequence[Example] | Sequence[Passage]]:
+        """The lines of each file but the exams'."""
+        return {**self.chats, "corpus": self.passages}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -42,15 +49,25 @@ def published(
     documents: Collection[str],
     publish: Sequence[str],
 ) -> View:
-    """The part of a dataset that rests on `documents` and whose own licences match the patterns of `publish`."""
-    answers = {pair.answer for pair in pairs if pair.document_id in documents}
-    files: dict[str, Sequence[Example] | Sequence[Passage]] = {
-        name: [chat for chat in held if chat.document_id in documents and may_publish(chat.licence, publish)]
-        for name, held in chats.items()
+    """The part of a dataset that rests on `documents` and whose own licences match the patterns of `publish`.
+
+    A lab's own pairs rest on no document; their own licence alone decides.
+    """
+    shown = [pair for pair in pairs if _is_open(pair, documents, publish)]
+    ids, texts = {pair.id for pair in shown}, {text for pair in shown for text in (pair.answer, *pair.distractors)}
+    open_chats = {
+        name: [chat for chat in held if chat.pair_id in ids and may_publish(chat.licence, publish)] for name, held in chats.items()
     }
-    files["corpus"] = [one for one in passages if one.document_id in documents and may_publish(one.licence, publish)]
-    asked = {name: [_openly(question, answers) for question in exams.get(name, ()) if question.document_id in documents] for name in _EXAMS}
-    return View(files, asked)
+    open_passages = [one for one in passages if one.document_id in documents and may_publish(one.licence, publish)]
+    asked = {name: [_openly(question, texts) for question in exams.get(name, ()) if question.id in ids] for name in _EXAMS}
+    return View(open_chats, open_passages, asked)
+
+
+def _is_open(pair: QAPair, documents: Collection[str], publish: Sequence[str]) -> bool:
+    """Whether all documents that a pair rests on may be passed on; of a lab's own its licence decides."""
+    if is_own(pair.document_id):
+        return may_publish(pair.licence, publish)
+    return {pair.document_id, *(span.document_id or pair.document_id for span in pair.evidence)} <= set(documents)
 
 
 def write_view(folder: Path, view: View) -> dict[str, Seal]:
@@ -63,6 +80,6 @@ def write_view(folder: Path, view: View) -> dict[str, Seal]:
     return write_exams(folder / "exams", view.exams)
 
 
-def _openly(question: ExamQuestion, answers: Collection[str]) -> ExamQuestion:
-    """Without options, if any of them is not an answer that the view's own documents give."""
-    return question if set(question.options) <= set(answers) else replace(question, options=(), correct=None)
+def _openly(question: ExamQuestion, texts: Collection[str]) -> ExamQuestion:
+    """Without options, if any of them is not an answer or a distractor of the view's own pairs."""
+    return question if all(option in texts for option in question.options) else replace(question, options=(), correct=None)

@@ -18,27 +18,37 @@ from rapidfuzz import process
 from harvest.records import Document
 from harvest.store import UsageError
 from qagen.config import SplitConfig
+from qagen.curate.groups import group_clusters
 from qagen.curate.twins import clusters, sketch
-from qagen.records import Part, SplitEntry
+from qagen.own.ids import source_of
+from qagen.records import Part, QAPair, SplitEntry
 
 _FEW: Final = 4  # from so many clusters on, a share above 0 gets at least one
 _log = logging.getLogger(__name__)
 
 
 def split_documents(
-    documents: Iterable[Document], config: SplitConfig, *, seed: int, previous: Iterable[SplitEntry] = ()
+    documents: Iterable[Document],
+    config: SplitConfig,
+    *,
+    seed: int,
+    previous: Iterable[SplitEntry] = (),
+    own: Iterable[QAPair] = (),
 ) -> list[SplitEntry]:
     """Cluster the documents and give every cluster a part; entries in the order of the ids.
+
+    Groups of `own` pairs (`own:<name>/<group>`) are divided likewise, with the same shares of each source for itself, so that neither
+    documents nor pairs of one source use up what is held out of another.
 
     `previous` is the split of an earlier run with the same settings: its parts are kept. Where a new document shows two
     decided clusters to be one, they go to the part that has seen most (train, validation, unseen), because what was
     once trained on can no longer be an exam. Raises `UsageError` where `assign` names nothing or contradicts itself.
     """
     sketches = sorted((sketch(document) for document in documents), key=lambda item: item.id)
-    cluster_of = clusters(sketches, config.near_copy)
+    cluster_of = {**clusters(sketches, config.near_copy), **group_clusters(own)}
     members = _members(cluster_of)
     fixed = _kept(members, {entry.document_id: entry.part for entry in previous}) | _assigned(cluster_of, config)
-    parts = fixed | _drawn(members.keys() - fixed.keys(), fixed, config, seed)
+    parts = fixed | _drawn_by_source(members.keys(), fixed, config, seed)
     return [SplitEntry(document, cluster, parts[cluster]) for document, cluster in sorted(cluster_of.items())]
 
 
@@ -95,6 +105,16 @@ def _matching(pattern: str, part: str, documents: Collection[str]) -> list[str]:
     return found
 
 
+def _drawn_by_source(every: Collection[str], fixed: Mapping[str, Part], config: SplitConfig, seed: int) -> dict[str, Part]:
+    parts: dict[str, Part] = {}
+    for source in sorted({source_of(cluster) for cluster in every}):
+        free = {cluster for cluster in every if source_of(cluster) == source and cluster not in fixed}
+        parts |= _drawn(free, {cluster: part for cluster, part in fixed.items() if source_of(cluster) == source}, config, seed)
+    if every and "train" not in (*parts.values(), *fixed.values()):
+        raise UsageError("every document is assigned to validation or unseen, so that none is left to train on; assign fewer")
+    return parts
+
+
 def _drawn(free: Collection[str], fixed: Mapping[str, Part], config: SplitConfig, seed: int) -> dict[str, Part]:
     shares: dict[Part, float] = {"unseen": config.unseen, "validation": config.validation}
     shares = {part: share for part, share in shares.items() if part not in config.assign}
@@ -102,9 +122,7 @@ def _drawn(free: Collection[str], fixed: Mapping[str, Part], config: SplitConfig
     parts = {cluster: _part_at(draw(seed, cluster), shares) for cluster in order}
     if len(free) + len(fixed) >= _FEW:
         _fill_empty(parts, fixed, [part for part, share in shares.items() if share > 0])
-    if (parts or fixed) and "train" not in (*parts.values(), *fixed.values()):
-        if not parts:
-            raise UsageError("every document is assigned to validation or unseen, so that none is left to train on; assign fewer")
+    if parts and "train" not in (*parts.values(), *fixed.values()):
         parts[order[-1]] = "train"
     return parts
 
