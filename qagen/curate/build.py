@@ -2,122 +2,204 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harvest.records import Document, Rejection, may_publish
-from harvest.store import FieldsmithError, safe_name, save_lines, write_text
+from harvest.records import Document, Paper, Rejection, may_publish
+from harvest.store import FieldsmithError, UsageError, save_lines
+from qagen.checks.conflicts import Conflict, find_conflicts
 from qagen.config import QAGenConfig
-from qagen.curate.card import Card, SourceLine, write_card
-from qagen.curate.dataset import corpus, examples, representatives
+from qagen.curate.borderline import settle_borderline
+from qagen.curate.cards import Cards
+from qagen.curate.dataset import corpus, examples, for_part, representatives
 from qagen.curate.decontaminate import assert_no_leaks, decontaminate, held_out_grams
-from qagen.curate.dedup import Dropped, deduplicate
-from qagen.curate.exams import Seal, draw_exam, halves, read_expert, write_exams
+from qagen.curate.dedup import DedupResult, Dropped, deduplicate
+from qagen.curate.embed import Embed, load_embedder
+from qagen.curate.exams import draw_exam, halves, read_expert, untouched, write_exams
+from qagen.curate.making import making_of
+from qagen.curate.parquet import write_parquet
 from qagen.curate.publish import PUBLISHED, published, write_view
+from qagen.desk import Desk
+from qagen.own.ids import file_stem, is_own
+from qagen.own.pairs import load_pairs
 from qagen.records import Example, ExamQuestion, Part, Passage, QAPair, SplitEntry
+from qagen.teacher.protocol import Stopped
 
 Read = Callable[[str], Document]
-_TRAINED_ON = ("train.jsonl", "validation.jsonl", "corpus.jsonl")  # of the dataset and of the view that may be passed on
+_PARTS: tuple[Part, ...] = ("train", "validation")
+TRAINED_ON = ("train.jsonl", "validation.jsonl", "corpus.jsonl", "parquet/train.parquet", "parquet/validation.parquet")
+"""What is trained on, of the dataset and of the view that may be passed on."""
+CONFLICTS = "conflicts.jsonl"
 
 
-def build(
-    config: QAGenConfig,
-    run: Path,
-    split: Sequence[SplitEntry],
-    pairs: Sequence[QAPair],
-    read: Read,
-    *,
-    settings: Mapping[str, Any],
-    seed: int,
-    publish: Sequence[str],
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Plan:
+    """What a dataset is made of: settings, run, the split of documents and own groups, and how a document is read."""
+
+    config: QAGenConfig
+    run: Path
+    split: Sequence[SplitEntry]
+    read: Read
+    seed: int
+
+    @property
+    def folder(self) -> Path:
+        """Where it goes."""
+        return self.run / "dataset"
+
+    @cached_property
+    def part_of(self) -> dict[str, Part]:
+        """The part of each document and own group."""
+        return {entry.document_id: entry.part for entry in self.split}
+
+    @cached_property
+    def documents(self) -> list[SplitEntry]:
+        """The entries that are documents."""
+        return [entry for entry in self.split if not is_own(entry.document_id)]
+
+    @cached_property
+    def papers(self) -> dict[str, Paper]:
+        """The papers of the documents."""
+        return {entry.document_id: self.read(entry.document_id).paper for entry in self.documents}
+
+    @cached_property
+    def embed(self) -> Embed | None:
+        """The sentence embeddings of the settings."""
+        return load_embedder(self.config.embedder) if self.config.embedder else None
+
+    def held_out(self) -> Iterator[Document]:
+        """The documents that are not trained on."""
+        return (self.read(entry.document_id) for entry in self.documents if entry.part != "train")
+
+    def sentences(self, pair: QAPair) -> list[str]:
+        """The evidence of a pair in words; own pairs have none."""
+        texts = ((self.read(span.document_id or pair.document_id).text, span) for span in pair.evidence)
+        return [" ".join(text[span.start : span.end].split()) for text, span in texts]
+
+    def title(self, document: str) -> str:
+        """Of a document; own pairs have none."""
+        return "" if is_own(document) else self.papers[document].title
+
+
+def build(plan: Plan, pairs: Sequence[QAPair], *, settings: Mapping[str, Any], publish: Sequence[str]) -> dict[str, Any]:
     """Write everything under `run/dataset` but the split, and return the counts.
 
     The exams are written and sealed first. What may be passed on, by the licences and patterns of `publish`, is written
     a second time, to `run/dataset/published`. Raises `FieldsmithError` and leaves nothing to train on where nothing is left
     of the pairs or the files leak into the exams.
     """
-    folder, part_of = run / "dataset", {entry.document_id: entry.part for entry in split}
-    _remove([*(folder / name for name in _TRAINED_ON), *_half_written(run)])
-    if (folder / PUBLISHED).exists():
-        shutil.rmtree(folder / PUBLISHED)
-    learnt, asked, dropped = _without_copies(pairs, part_of, config.near_duplicate)
-    exams = _exams(config, learnt, asked, part_of, read, seed=seed)
-    seals = write_exams(folder / "exams", exams)
-    drawn = {question.id for question in exams["seen"]}
-    learnt = [pair for pair in learnt if pair.id not in drawn]
-    clean, rejected = decontaminate(learnt, exams, lambda pair: _sentences(pair, read), threshold=config.near_duplicate)
-    chats = {part: examples(pair for pair in clean if part_of[pair.document_id] == part) for part in ("train", "validation")}
-    passages, foreign = _corpus(config, split, read)
-    _write_rejections(run / "rejected", pairs, dropped, rejected, foreign)
-    _write_training(folder, chats, passages, len(pairs))
-    _look_for_leaks(config, folder, split, read)
-    open_ = {entry.document_id for entry in split if may_publish(read(entry.document_id).paper.licence, publish)}
+    _clear(plan)
+    learnt, asked, dropped = _without_copies(plan, pairs)
+    exams = _exams(plan, learnt, asked)
+    seals = write_exams(plan.folder / "exams", exams)
+    learnt = untouched(learnt, exams["seen"])
+    clean, rejected = decontaminate(
+        learnt, exams, plan.sentences, threshold=plan.config.near_duplicate, foreign=_foreign(plan.config), embed=plan.embed
+    )
+    chats: dict[str, list[Example]] = {part: examples(for_part(clean, plan.part_of, part)) for part in _PARTS}
+    passages, foreign = _corpus(plan)
+    conflicts = _conflicts(plan, clean)
+    _write_rejections(plan.run / "rejected", pairs, dropped, rejected, foreign)
+    _write_training(plan, chats, passages, clean, len(pairs))
+    _look_for_leaks(plan)
+    open_ = {name for name, paper in plan.papers.items() if may_publish(paper.licence, publish)}
     view = published(chats, passages, exams, pairs, open_, publish)
-    view_seals = write_view(folder / PUBLISHED, view)
+    view_seals = write_view(plan.folder / PUBLISHED, view)
+    _write_tables(plan, plan.folder / PUBLISHED, view.chats, clean)
     counts: dict[str, Any] = {
-        "documents": dict(Counter(part_of.values())),
-        "pairs": dict(Counter(part_of[pair.document_id] for pair in pairs)),
+        "documents": dict(Counter(entry.part for entry in plan.documents)),
+        "own groups": dict(Counter(entry.part for entry in plan.split if is_own(entry.document_id))),
+        "pairs": dict(Counter(plan.part_of[pair.document_id] for pair in pairs)),
         "dropped": dict(Counter(item.reason for item in dropped)),
         "rejections": dict(Counter(item.reason for item in [*rejected, *foreign])),
+        "conflicts": {"values": len(conflicts)} if conflicts else {},
         "examples": {part: len(held) for part, held in chats.items()},
         "passages": {"corpus": len(passages)},
         "exams": {name: seal.n for name, seal in seals.items()},
         "published": view.counts,
     }
-    write_text(folder / "README.md", write_card(_card(folder, counts, split, pairs, read, seals, settings, open_)))
-    if view.counts:
-        of_view = [entry for entry in split if entry.document_id in open_]
-        written = [pair for pair in pairs if pair.document_id in open_]
-        card = _card(folder / PUBLISHED, {"published": view.counts}, of_view, written, read, view_seals, settings, open_)
-        write_text(folder / PUBLISHED / "README.md", write_card(card))
+    making = making_of(plan.config, plan.run, pairs, conflicts=len(conflicts))
+    cards = Cards(plan.folder, TRAINED_ON, settings, counts, plan.split, pairs, plan.papers, making, open_, publish)
+    cards.write(chats, seals, view, view_seals)
     return counts
 
 
-def _without_copies(
-    pairs: Sequence[QAPair], part_of: Mapping[str, Part], threshold: float
-) -> tuple[list[QAPair], list[QAPair], list[Dropped]]:
+def _clear(plan: Plan) -> None:
+    """Take away what an earlier dataset left, and what a crash in the middle of an atomic write leaves behind."""
+    torn = [path for folder in ("dataset", "rejected/dedup", "rejected/decontaminate") for path in (plan.run / folder).rglob(".*.tmp")]
+    _remove([*(plan.folder / name for name in (*TRAINED_ON, CONFLICTS)), *torn])
+    if (plan.folder / PUBLISHED).exists():
+        shutil.rmtree(plan.folder / PUBLISHED)
+
+
+def _without_copies(plan: Plan, pairs: Sequence[QAPair]) -> tuple[list[QAPair], list[QAPair], list[Dropped]]:
     """Pairs to learn from, pairs to examine with, and the copies: looked for on each side, for the exam's are not train's."""
-    unseen = deduplicate([pair for pair in pairs if part_of[pair.document_id] == "unseen"], threshold=threshold)
-    others = deduplicate([pair for pair in pairs if part_of[pair.document_id] != "unseen"], threshold=threshold)
-    return list(others.kept), list(unseen.kept), [*others.dropped, *unseen.dropped]
+    sides: dict[bool, list[QAPair]] = {True: [], False: []}
+    for pair in pairs:
+        sides[plan.part_of[pair.document_id] == "unseen"].append(pair)
+    found = {side: deduplicate(held, threshold=plan.config.near_duplicate, embed=plan.embed) for side, held in sides.items()}
+    if plan.config.borderline == "ask" and any(result.borderline for result in found.values()):
+        found = asyncio.run(_settled(plan, found))
+    return list(found[False].kept), list(found[True].kept), [*found[False].dropped, *found[True].dropped]
 
 
-def _exams(
-    config: QAGenConfig, learnt: Sequence[QAPair], asked: Sequence[QAPair], part_of: Mapping[str, Part], read: Read, *, seed: int
-) -> dict[str, list[ExamQuestion]]:
-    trained = [pair for pair in learnt if part_of[pair.document_id] == "train"]
+async def _settled(plan: Plan, found: Mapping[bool, DedupResult]) -> dict[bool, DedupResult]:
+    """The results with what the teacher says of the doubtful; raises `FieldsmithError` where it cannot be asked."""
+    async with Desk(plan.config, plan.run) as desk:
+        ask = desk.file("_borderline").ask("teacher")
+        try:
+            return {side: await settle_borderline(result, ask, prompts=plan.config.prompts) for side, result in found.items()}
+        except Stopped as stopped:
+            raise FieldsmithError(f"{stopped}; the dataset was not made, since questions that may be one are not settled") from stopped
+
+
+def _exams(plan: Plan, learnt: Sequence[QAPair], asked: Sequence[QAPair]) -> dict[str, list[ExamQuestion]]:
+    wanted = plan.config.exams
+    trained = [pair for pair in learnt if plan.part_of[pair.document_id] == "train"]
 
     def evidence(pair: QAPair) -> str:
-        return " … ".join(_sentences(pair, read))
+        return " … ".join(plan.sentences(pair))
 
     exams = {
-        "seen": draw_exam(trained, min(config.exams.seen, len(trained) // 4), evidence, seed=seed),
-        "unseen": draw_exam(asked, config.exams.unseen, evidence, seed=seed),
+        "seen": draw_exam(trained, min(wanted.seen, len(trained) // 4), evidence, seed=plan.seed),
+        "unseen": draw_exam(asked, wanted.unseen, evidence, seed=plan.seed),
     }
-    if config.exams.expert:
-        expert = read_expert(config.exams.expert, part_of.keys())
-        trained_half, held_out_half = halves(expert, part_of)
+    if wanted.expert:
+        expert = read_expert(wanted.expert, plan.part_of.keys())
+        trained_half, held_out_half = halves(expert, plan.part_of)
         exams |= {"expert": expert, "expert_trained": trained_half, "expert_held_out": held_out_half}
     return exams
 
 
-def _sentences(pair: QAPair, read: Read) -> list[str]:
-    text = read(pair.document_id).text
-    return [" ".join(text[span.start : span.end].split()) for span in pair.evidence]
+def _foreign(config: QAGenConfig) -> dict[str, list[QAPair]]:
+    """The questions of files that must not be trained on; raises `UsageError` where one is not there."""
+    for path in config.decontaminate.files:
+        if not path.exists():
+            raise UsageError(f"{path}, named under qagen.decontaminate.files, does not exist")
+    return {path.name: list(load_pairs(path)) for path in config.decontaminate.files}
 
 
-def _corpus(config: QAGenConfig, split: Sequence[SplitEntry], read: Read) -> tuple[list[Passage], list[Rejection]]:
-    lengths = {entry.document_id: len(read(entry.document_id).text) for entry in split}
-    texts = (read(name) for name in representatives(split, lengths))
-    return corpus(texts, held_out_grams(_held_out(split, read)), config.split.near_copy)
+def _corpus(plan: Plan) -> tuple[list[Passage], list[Rejection]]:
+    lengths = {entry.document_id: len(plan.read(entry.document_id).text) for entry in plan.documents}
+    texts = (plan.read(name) for name in representatives(plan.documents, lengths))
+    return corpus(texts, held_out_grams(plan.held_out()), plan.config.split.near_copy)
 
 
-def _held_out(split: Sequence[SplitEntry], read: Read) -> Iterator[Document]:
-    return (read(entry.document_id) for entry in split if entry.part != "train")
+def _conflicts(plan: Plan, pairs: Sequence[QAPair]) -> list[Conflict]:
+    """Pairs that contradict each other stay, for nobody here knows which is right; the file says which they are."""
+    found = find_conflicts(pairs, plan.papers)
+    if found:
+        save_lines(plan.folder / CONFLICTS, found)
+    return found
+
+
+# ---- writing
 
 
 def _write_rejections(
@@ -129,60 +211,40 @@ def _write_rejections(
     for stage, items in stages.items():
         held: dict[str, list[Rejection]] = defaultdict(list)
         for item in items:
-            held[f"{safe_name(document_of[item.id])}.jsonl"].append(item)
+            held[f"{file_stem(document_of[item.id])}.jsonl"].append(item)
         for name, of_document in held.items():
             of_document.sort(key=lambda rejection: rejection.id)
             save_lines(folder / stage / name, of_document)
         _remove(path for path in sorted((folder / stage).glob("*.jsonl")) if path.name not in held)
 
 
-def _write_training(folder: Path, chats: Mapping[str, Sequence[Example]], passages: Sequence[Passage], made: int) -> None:
+def _write_training(
+    plan: Plan, chats: Mapping[str, Sequence[Example]], passages: Sequence[Passage], pairs: Iterable[QAPair], made: int
+) -> None:
     if not chats["train"]:
         raise FieldsmithError(
-            f"of {made} question-answer pairs none is left to train on; see the reasons in {folder.parent / 'rejected'} "
+            f"of {made} question-answer pairs none is left to train on; see the reasons in {plan.run / 'rejected'} "
             "and give the run more documents, or exams with fewer questions"
         )
     for name, records in {"train": chats["train"], "validation": chats["validation"], "corpus": passages}.items():
         if records:  # an empty file opens nowhere
-            save_lines(folder / f"{name}.jsonl", records)
+            save_lines(plan.folder / f"{name}.jsonl", records)
+    _write_tables(plan, plan.folder, chats, pairs)
 
 
-def _look_for_leaks(config: QAGenConfig, folder: Path, split: Sequence[SplitEntry], read: Read) -> None:
+def _write_tables(plan: Plan, folder: Path, chats: Mapping[str, Sequence[Example]], pairs: Iterable[QAPair]) -> None:
+    by_id = {pair.id: pair for pair in pairs}
+    for part in _PARTS:
+        if chats.get(part):
+            write_parquet(folder / "parquet" / f"{part}.parquet", chats[part], by_id, plan.title, plan.sentences)
+
+
+def _look_for_leaks(plan: Plan) -> None:
     try:
-        assert_no_leaks(folder, _held_out(split, read), threshold=config.near_duplicate, near_copy=config.split.near_copy)
+        assert_no_leaks(plan.folder, plan.held_out(), threshold=plan.config.near_duplicate, near_copy=plan.config.split.near_copy)
     except FieldsmithError:
-        _remove(folder / name for name in _TRAINED_ON)
+        _remove(plan.folder / name for name in TRAINED_ON)
         raise
-
-
-def _card(
-    folder: Path,
-    counts: Mapping[str, Mapping[str, int]],
-    split: Sequence[SplitEntry],
-    pairs: Sequence[QAPair],
-    read: Read,
-    seals: Mapping[str, Seal],
-    settings: Mapping[str, Any],
-    open_: Collection[str],
-) -> Card:
-    closed = frozenset(entry.document_id for entry in split) - frozenset(open_)
-    return Card(
-        settings=settings,
-        counts=counts,
-        documents=tuple(SourceLine(entry.document_id, read(entry.document_id).paper, entry.part) for entry in split),
-        closed=closed,
-        view=f"The rest is in `{PUBLISHED}/`, with a card of its own." if (folder / PUBLISHED).exists() else "There is nothing else.",
-        teachers=tuple(sorted({pair.teacher for pair in pairs})),
-        prompts=tuple(sorted({pair.prompt for pair in pairs})),
-        languages=tuple(sorted({pair.language for pair in pairs})),
-        exams=seals,
-        files=tuple(name for name in _TRAINED_ON if (folder / name).exists()),
-    )
-
-
-def _half_written(run: Path) -> list[Path]:
-    """What a crash in the middle of an atomic write leaves behind."""
-    return [path for folder in ("dataset", "rejected/dedup", "rejected/decontaminate") for path in (run / folder).rglob(".*.tmp")]
 
 
 def _remove(paths: Iterable[Path]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -19,42 +20,15 @@ import numpy.typing as npt
 
 from harvest.records import Document, Rejection
 from harvest.store import FieldsmithError, load_lines
+from qagen.curate.chats import asked
+from qagen.curate.contamination import ExamCheck
+from qagen.curate.embed import Embed
 from qagen.curate.exams import verify_seal
-from qagen.curate.guards import contradict
-from qagen.curate.likeness import Neighbours, read, same_answer
+from qagen.curate.likeness import read, same_answer
 from qagen.curate.words import grams, words
 from qagen.records import Example, ExamQuestion, Part, Passage, QAPair, SplitEntry
 
-_SAFETY: Final = 0.1  # an exam question is recognised this much earlier than a duplicate
-_SAME_ANSWER: Final = 0.1  # and this much earlier again when the answer is the same
-_SAME_QUESTION: Final = 0.95  # from here on it is the same question, whatever is answered
 _ENOUGH_GRAMS: Final = 12
-Check = Callable[[str, str], tuple[ExamQuestion, float] | None]
-
-
-def exam_check(questions: Sequence[ExamQuestion], threshold: float) -> Check:
-    """A function that tells, of a question and its answer, which exam question it is near to and by how much, if any.
-
-    `threshold` is the one of `deduplicate`. The guards are lenient: numbers, names or opposites must exclude each other
-    on both sides to make two questions different.
-    """
-    readings = [(read(item.question), read(item.answer)) for item in questions]
-    lowest = max(0.05, threshold - _SAFETY - _SAME_ANSWER)
-    neighbours = Neighbours([question.content for question, _ in readings], lowest)
-
-    def check(question: str, answer: str) -> tuple[ExamQuestion, float] | None:
-        asked, answered = read(question), read(answer)
-        for number, score in sorted(neighbours.of(asked.content), key=lambda found: (-found[1], found[0])):
-            exam_question, exam_answer = readings[number]
-            if contradict(asked.marks, exam_question.marks):
-                continue
-            if score >= _SAME_QUESTION or same_answer(answered, exam_answer):
-                return questions[number], score
-            if score >= lowest + _SAME_ANSWER and not contradict(answered.marks, exam_answer.marks):
-                return questions[number], score
-        return None
-
-    return check
 
 
 def decontaminate(
@@ -63,20 +37,26 @@ def decontaminate(
     evidence: Callable[[QAPair], Sequence[str]],
     *,
     threshold: float,
+    foreign: Mapping[str, Sequence[QAPair]] = MappingProxyType({}),
+    embed: Embed | None = None,
 ) -> tuple[list[QAPair], list[Rejection]]:
     """The pairs that may be trained on, and the others as rejections of stage `decontaminate`.
+
+    `foreign` are questions of other files that must not be trained on, by the file's name; `embed` finds what is asked in
+    other words or in another language.
 
     Reasons: `exam-question` (a question of any exam, or near to one) and `exam-fact` (the sentence and the answer of a
     question of the exam `seen`, asked in other words). `evidence` gives the source sentences of a pair in words.
     """
-    questions = [(name, question) for name, held in sorted(exams.items()) for question in held]
-    check = exam_check([question for _, question in questions], threshold)
+    questions = [(f"the exam {name}", question) for name, held in sorted(exams.items()) for question in held]
+    questions += [(f"the file {name}", _as_exam(pair)) for name, held in sorted(foreign.items()) for pair in held]
+    check = ExamCheck([question for _, question in questions], threshold, embed)
     name_of = {id(question): name for name, question in questions}
     facts = [(_flat(question.evidence), question) for question in exams.get("seen", ()) if question.evidence]
-    kept, rejected = [], []
-    for pair in pairs:
-        if near := check(pair.question, pair.answer):
-            detail = f"near question {near[0].id} of the exam {name_of[id(near[0])]}"
+    kept, rejected, every = [], [], list(pairs)
+    for pair, near in zip(every, check.all([(pair.question, pair.answer) for pair in every]), strict=True):
+        if near:
+            detail = f"near question {near[0].id} of {name_of[id(near[0])]}"
             rejected.append(Rejection(pair.id, "decontaminate", "exam-question", detail, near[1]))
         elif same := _same_fact(pair, evidence(pair), facts):
             detail = f"rests on the sentence of question {same.id} of the exam seen, with its answer"
@@ -84,6 +64,10 @@ def decontaminate(
         else:
             kept.append(pair)
     return kept, rejected
+
+
+def _as_exam(pair: QAPair) -> ExamQuestion:
+    return ExamQuestion(pair.id, pair.document_id, pair.question, pair.answer)
 
 
 def _same_fact(pair: QAPair, evidence: Sequence[str], facts: Sequence[tuple[str, ExamQuestion]]) -> ExamQuestion | None:
@@ -134,7 +118,7 @@ def assert_no_leaks(dataset: Path, documents: Iterable[Document], *, threshold: 
     seals = verify_seal(dataset / "exams")
     exposed = _exposed(list(load_lines(dataset / "split.jsonl", SplitEntry)))
     questions = [question for name in seals for question in load_lines(dataset / "exams" / f"{name}.jsonl", ExamQuestion)]
-    check = exam_check(questions, threshold)
+    check = ExamCheck(questions, threshold)
     leaks = [
         *_example_leaks(dataset / "train.jsonl", "train", exposed, check),
         *_example_leaks(dataset / "validation.jsonl", "validation", exposed, check),
@@ -150,13 +134,11 @@ def assert_no_leaks(dataset: Path, documents: Iterable[Document], *, threshold: 
         )
 
 
-def _example_leaks(path: Path, part: Part, exposed: Mapping[str, set[Part]], check: Check) -> Iterator[Leak]:
+def _example_leaks(path: Path, part: Part, exposed: Mapping[str, set[Part]], check: ExamCheck) -> Iterator[Leak]:
     for number, example in enumerate(load_lines(path, Example) if path.exists() else (), 1):
         if why := _misplaced(example.document_id, part, exposed):
             yield Leak(path.name, number, why)
-        question = "\n".join(message.content for message in example.messages if message.role == "user")
-        answer = "\n".join(message.content for message in example.messages if message.role == "assistant")
-        if near := check(question, answer):
+        if near := check(*asked(example.messages)):
             yield Leak(path.name, number, f"it asks the question {near[0].id} of an exam")
 
 

@@ -1,4 +1,4 @@
-"""What makes two questions different however alike their words are: numbers, units, names, negation, opposites.
+"""What makes two questions different however alike their words are: numbers, units, names, negation, opposites, what is asked.
 
 "7 TeV" against "14 TeV", "LHC" against "HL-LHC", horizontal against vertical: neither word overlap nor embeddings see
 the difference, so it is read out of the text and compared by itself.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from qagen.curate.lexicon import NOT_NAMES, SIDE_NAMES, SIDES, UNIT_NAMES, UNITS
+from qagen.curate.lexicon import ASKS, UNIT_NAMES, UNITS
+from qagen.curate.tokens import Tokens, tokenise
 from qagen.curate.words import plain
 
 Quantity = tuple[float, str]
@@ -33,31 +34,37 @@ class Marks:
 
 def read_marks(text: str) -> Marks:
     """Read the marks of a question or an answer."""
-    return take_marks(text)[0]
+    return take_marks(plain(text))[0]
 
 
-def take_marks(text: str) -> tuple[Marks, str]:
-    """The marks, and the text without its numbers and their units."""
-    flat = plain(text)
+def take_marks(flat: str) -> tuple[Marks, Tokens]:
+    """The marks and the tokens of a text that `plain` has seen."""
     numbers, rest = _take_numbers(flat)
-    names, forms = _names(rest)
-    return Marks(numbers, names, forms, _sides(flat.casefold()), bool(_NEGATION.search(_NOT_NEGATION.sub(" ", flat)))), rest
+    tokens = tokenise(rest)
+    every = frozenset(numbers) | {(count, "") for count in tokens.counts}
+    return Marks(every, tokens.names, tokens.forms, tokens.sides, is_negated(flat)), tokens
+
+
+def qualifiers(marks: Marks) -> frozenset[str]:
+    """The sides that tell two things of one kind apart, such as planes and particles."""
+    return frozenset(side for side in marks.sides if side[0] == "q")
 
 
 def differ(a: Marks, b: Marks) -> str | None:
-    """Why two texts cannot say the same, or None: the strict rule, by which what only one of them names counts."""
-    if a.numbers != b.numbers:
-        return "numbers"
+    """Why two questions cannot be the same, or None: the strict rule, by which what only one of them names counts.
+
+    Numbers are not looked at: a paraphrase may leave one to the answer (see `qagen.curate.likeness`).
+    """
     if a.names - b.forms or b.names - a.forms:
         return "names"
     if a.negated != b.negated:
         return "negation"
-    return "opposites" if a.sides != b.sides else None
+    return "opposites" if qualifiers(a) != qualifiers(b) or _opposed(a.sides, b.sides) else None
 
 
 def contradict(a: Marks, b: Marks) -> str | None:
     """Why two texts exclude each other, or None: the lenient rule, by which each must name what the other does not."""
-    if a.numbers - b.numbers and b.numbers - a.numbers:
+    if _only(a.numbers, b.numbers) and _only(b.numbers, a.numbers):
         return "numbers"
     if a.names - b.forms and b.names - a.forms:
         return "names"
@@ -66,8 +73,20 @@ def contradict(a: Marks, b: Marks) -> str | None:
     return "opposites" if _opposed(a.sides, b.sides) else None
 
 
+def shared_numbers(a: frozenset[Quantity], b: frozenset[Quantity]) -> bool:
+    """Whether two texts have a number in common; one without a unit is any of its value."""
+    return bool(a) and len(_only(a, b)) < len(a)
+
+
+def _only(a: frozenset[Quantity], b: frozenset[Quantity]) -> frozenset[Quantity]:
+    if not a - b:
+        return frozenset()
+    values, bare = {value for value, _ in b}, {value for value, unit in b if not unit}
+    return frozenset((value, unit) for value, unit in a - b if value not in (bare if unit else values))
+
+
 def _opposed(a: frozenset[str], b: frozenset[str]) -> bool:
-    return bool({_group(side) for side in a - b} & {_group(side) for side in b - a})
+    return a != b and bool({_group(side) for side in a - b} & {_group(side) for side in b - a})
 
 
 def _group(side: str) -> str:
@@ -82,25 +101,13 @@ _NUMBER = re.compile(
     rf"(?<![A-Za-z0-9_.])(?P<sign>(?<![\w)])-)?(?P<digits>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?){_POWER}"
     rf"(?:[\s-]?(?P<unit>{_UNIT})(?![A-Za-zμΩ])(?P<of>\s?/\s?[A-Za-zμ]+|\s?\^-?\d+)?)?"
 )
-_COUNTS = {
-    word: float(value)
-    for value, names in enumerate(
-        ("", "first", "two|second", "three|third", "four|fourth", "five|fifth", "six|sixth", "seven|seventh", "eight|eighth",
-         "nine|ninth", "ten|tenth", "eleven|eleventh", "twelve|twelfth")
-    )
-    for word in names.split("|") if word
-}  # fmt: skip
-_COUNT = re.compile(rf"(?<!per )(?<!a )\b(?:{'|'.join(_COUNTS)})\b", re.IGNORECASE)
-_HAN_DIGITS = {digit: float(value) for value, digit in enumerate("零一二三四五六七八九十")} | {"两": 2.0}
-_HAN_COUNT = re.compile("第([一二三四五六七八九十])|([一二三四五六七八九十两])(?=[个台座条根块级段次种支名组])")
+_DIGIT = re.compile(r"\d")
 
 
-def _take_numbers(text: str) -> tuple[frozenset[Quantity], str]:
-    found = [_quantity(match) for match in _NUMBER.finditer(text)]
-    rest = _NUMBER.sub(" # ", text)
-    found += [(_COUNTS[match.group().casefold()], "") for match in _COUNT.finditer(rest)]
-    found += [(_HAN_DIGITS[match[1] or match[2]], "") for match in _HAN_COUNT.finditer(rest)]
-    return frozenset(found), _HAN_COUNT.sub(" # ", _COUNT.sub(" # ", rest))
+def _take_numbers(text: str) -> tuple[list[Quantity], str]:
+    if not _DIGIT.search(text):
+        return [], text
+    return [_quantity(match) for match in _NUMBER.finditer(text)], _NUMBER.sub(" # ", text)
 
 
 def _quantity(match: re.Match[str]) -> Quantity:
@@ -111,41 +118,20 @@ def _quantity(match: re.Match[str]) -> Quantity:
     return float(f"{value * scale:.6g}"), unit + re.sub(r"\s", "", match["of"] or "")
 
 
-# ---- names
+# ---- negation, and what is asked for
 
-_FORM = re.compile(r"[A-Za-zμΩ][A-Za-z0-9]*(?:[-/][A-Za-z0-9]+)*")
-_SENTENCE_START = re.compile(r"(?:^|[.?!:;]\s|[\"'(#]\s?)\s*$")
-
-
-def _names(text: str) -> tuple[frozenset[str], frozenset[str]]:
-    names, forms = set(), set()
-    for match in _FORM.finditer(text):
-        form = re.sub(r"(?<=[A-Z])s$", "", match.group())  # BPMs are BPM
-        forms.add(form.casefold())
-        if form.islower() and form.isascii():
-            forms.update(form.split("-"))
-        if _is_name(form, text[max(0, match.start() - 3) : match.start()]):
-            names.add(form.casefold())
-    return frozenset(names), frozenset(forms)
+_NOT_NEGATION = re.compile("是否|能否|可否|非常|不同|不仅|无论|不确定|未来|无线|非线性|无量纲")
+_NEGATION = re.compile(r"\b(?:not|no|never|without|neither|nor|cannot|none|except|fail|fails|failed)\b|n't\b", re.IGNORECASE)
+_NEGATION_HAN = re.compile("[不没未非]|无法|没有|除了")
 
 
-def _is_name(form: str, before: str) -> bool:
-    if form.casefold() in NOT_NAMES:
-        return False
-    if re.search(r"[A-Z].*[A-Z]|[a-z][A-Z]|[A-Za-z]\d|\d[A-Za-z]", form) or ("-" in form and re.search(r"[A-Z]", form)):
-        return True
-    return form[0].isupper() and not _SENTENCE_START.search(before)
+def is_negated(text: str) -> bool:
+    """Whether a text denies something."""
+    return bool(_NEGATION.search(text)) or (not text.isascii() and bool(_NEGATION_HAN.search(_NOT_NEGATION.sub(" ", text))))
 
 
-# ---- negation and opposites
-
-_NOT_NEGATION = re.compile("是否|能否|可否|非常|不同|不仅|无论")
-_NEGATION = re.compile(r"\b(?:not|no|never|without|neither|nor|cannot|none|except)\b|n't\b|[不没未非]|无法|没有|除了", re.IGNORECASE)
-
-_LATIN = re.compile(r"[a-z]+(?:-[a-z]+)*")
-_HAN_SIDE = re.compile("|".join(name for name in ("电子伏", *SIDE_NAMES) if not name.isascii()))
-
-
-def _sides(text: str) -> frozenset[str]:
-    named = [part for word in _LATIN.findall(text) for part in (word, *(word.split("-") if "-" in word else ()))]
-    return frozenset(SIDES[word] for word in (*named, *_HAN_SIDE.findall(text)) if word in SIDES)
+def asks_for(text: str) -> str:
+    """What a question asks for, by its first word of asking: why, who, when, where, count, manner; empty for all else."""
+    low = text.casefold()
+    found = [(match.start(), name) for name, how in ASKS.items() if (match := how.search(low))]
+    return min(found)[1] if found else ""

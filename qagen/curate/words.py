@@ -1,4 +1,4 @@
-"""How texts are made comparable: words of any language, the words that carry the sense, and 5-grams.
+"""How texts are made comparable: one form for each sign, words of any language, their stems, and 5-grams.
 
 A Chinese character counts as a word, so that the same code compares English and Chinese, and texts that mix them.
 """
@@ -12,8 +12,9 @@ from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
+import snowballstemmer
 
-from qagen.curate.lexicon import SCAFFOLDING, SCAFFOLDING_HAN
+from qagen.curate.lexicon import SCAFFOLDING
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 
@@ -24,13 +25,14 @@ _LATEX_SIGNS = {r"\mu": "\u03bc", r"\times": "×", r"\cdot": "·", "{": "", "}":
 _LATEX = re.compile(r"\\(?:[A-Za-z]+\*?|[,;:! ])|[$~]")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _WORD = re.compile(rf"[{HAN}]|\d+(?:\.\d+)?|(?:(?![{HAN}\d_])\w)+")
-_HAN_RUN = re.compile(rf"[{HAN}]+")
-
-_STOP_HAN = re.compile("|".join(SCAFFOLDING_HAN))
+_UNTIDY = re.compile(r"[\\${}~]|\d,\d")
+_STEMMER = snowballstemmer.stemmer("english")
 
 
 def plain(text: str) -> str:
     """The text with one form for each sign: NFKC, no invisible signs, no LaTeX commands, no thousands separators."""
+    if text.isascii() and not _UNTIDY.search(text):  # most texts: nothing to do
+        return text
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+", lambda match: "^" + match.group().translate(_SUPERSCRIPTS), text)
     text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).replace("\u2212", "-").replace("\u2019", "'")
     text = _LATEX_SPACE.sub("", text)
@@ -44,29 +46,10 @@ def words(text: str) -> list[str]:
     return _WORD.findall(plain(text).casefold())
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1 << 17)
 def stem(word: str) -> str:
-    """An English word without its plural ending: enough to see `magnets` and `magnet` as one."""
-    if len(word) > 4 and word.endswith("ies"):
-        return word[:-3] + "y"
-    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
-
-
-def content(text: str) -> frozenset[str]:
-    """What a question is about: stems of its words without the scaffolding, and pairs of Chinese characters.
-
-    A question made of nothing but scaffolding is compared by all its words.
-    """
-    flat = plain(text).casefold()
-    latin = {stem(word) for word in _WORD.findall(_HAN_RUN.sub(" ", flat)) if word not in SCAFFOLDING}
-    han = {gram for run in _HAN_RUN.findall(_STOP_HAN.sub(" ", flat)) for gram in _bigrams(run)}
-    return frozenset(latin | han) or frozenset(words(text))
-
-
-def _bigrams(run: str) -> list[str]:
-    return [run[i : i + 2] for i in range(len(run) - 1)] or [run]
+    """An English word in lower case without its ending: `oscillations`, `oscillating` and `oscillate` are one (Snowball)."""
+    return str(_STEMMER.stemWord(word)) if len(word) > 3 else word
 
 
 def grams(text: str, n: int = 5) -> npt.NDArray[np.uint32]:
