@@ -1,6 +1,6 @@
 """Documents -> question-answer pairs that each point at the sentence they rest on -> a dataset with exams.
 
-Public: `chunk_document`, `locate_quote`, `deduplicate`, `QAGenConfig`, `QAPair`; the stages are in `qagen.stage`.
+Public: `chunk_document`, `locate_quote`, `deduplicate`, `load_pairs`, `QAGenConfig`, `QAPair`; the stages are in `qagen.stage`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from qagen.chunk import chunk_document
     from qagen.config import QAGenConfig
     from qagen.curate.dedup import deduplicate
+    from qagen.own.pairs import load_pairs
     from qagen.records import QAPair
 
-__all__ = ["QAGenConfig", "QAPair", "chunk_document", "deduplicate", "locate_quote"]
+__all__ = ["QAGenConfig", "QAPair", "chunk_document", "deduplicate", "load_pairs", "locate_quote"]
 
 _HOME = {
     "QAGenConfig": "qagen.config",
     "QAPair": "qagen.records",
     "chunk_document": "qagen.chunk",
     "deduplicate": "qagen.curate.dedup",
+    "load_pairs": "qagen.own.pairs",
     "locate_quote": "qagen.checks.ground",
 }
 

@@ -6,20 +6,35 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harvest.records import Rejection
+
 Part = Literal["train", "validation", "unseen"]
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters `text[start:end]` of a document."""
+    """Characters `text[start:end]` of a document: the record's own, or the one named."""
 
     start: int
     end: int
+    document_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a symbol or an acronym stands for, where the document says so."""
+
+    term: str
+    meaning: str
+    span: Span
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A run of whole sentences of one section: `text == document.text[start:end]`."""
+    """A run of whole sentences of one section: `text == document.text[start:end]`.
+
+    `section` is the path of headings; `definitions` are those of the terms in the chunk that stand earlier in the document.
+    """
 
     id: str
     document_id: str
@@ -27,13 +42,37 @@ class Chunk:
     start: int
     end: int
     text: str
+    title: str = ""
+    definitions: tuple[Definition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that a chunk states: in the teacher's words, where it stands, and the kinds of question it is good for."""
+
+    id: str
+    chunk_id: str
+    text: str
+    evidence: tuple[Span, ...]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a worked solution; `score` is 0 to 100 where a judge has looked at it."""
+
+    text: str
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class QAPair:
     """A question, its answer and the spans of the document on which the answer rests.
 
-    `teacher` is the model that wrote it, `prompt` the SHA-256 of the prompt template, `licence` the paper's.
+    `teacher` is the model that wrote it, `prompt` the SHA-256 of the prompt template, `licence` the paper's. `steps` lead to
+    the answer, `distractors` are the wrong options of a multiple choice, `paraphrase_of` is the id of the pair whose question
+    this one asks in other words. `marks` are words to select by, such as `known` (the base model answers it without the source).
+    A pair without a document (a lab's own, a simulator's) has no evidence and names where it comes from in `document_id`.
     """
 
     id: str
@@ -48,6 +87,35 @@ class QAPair:
     prompt: str
     licence: str
     scores: Mapping[str, float] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+    distractors: tuple[str, ...] = ()
+    paraphrase_of: str = ""
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """A line of `coverage/<id>.jsonl`: what came of one chunk, or why nothing was asked about it (`reason`).
+
+    `pairs` counts by kind, `rejections` by reason.
+    """
+
+    chunk_id: str
+    section: str
+    characters: int
+    facts: int
+    pairs: Mapping[str, int]
+    rejections: Mapping[str, int]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a way of writing pairs has made of a document, in the order of the document."""
+
+    pairs: tuple[QAPair, ...] = ()
+    rejections: tuple[Rejection, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

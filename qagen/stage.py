@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,31 +16,44 @@ from typing import Any
 from harvest import store
 from harvest.records import PUBLISHABLE, Document
 from harvest.store import FieldsmithError, StageRecord
+from qagen.between import across_path, is_wanted
 from qagen.config import QAGenConfig
-from qagen.curate.build import build
+from qagen.curate.build import CONFLICTS, TRAINED_ON, Plan, build
 from qagen.curate.exams import verify_seal
 from qagen.curate.publish import PUBLISHED
 from qagen.curate.split import split_documents
-from qagen.generate import GenerationSummary, generate_pairs, pairs_path
+from qagen.generate import GenerationSummary, generate_pairs, pairs_path, settings_of
+from qagen.own.ids import is_own
+from qagen.own.stage import own_files, own_pairs, read_own_files
 from qagen.records import QAPair, SplitEntry
+from qagen.review import FILE as REVIEW
+from qagen.version import code_print
 
 _log = logging.getLogger(__name__)
 
 
 def split(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
-    """Write `dataset/split.jsonl`: which documents are trained on. Parts decided before stay while seed and settings do."""
+    """Write `dataset/split.jsonl`: which documents, and which groups of the lab's own pairs, are trained on.
+
+    Parts decided before stay while seed and settings do. The lab's own pairs are read first, into `pairs/own_<name>.jsonl`.
+    """
     started, path = monotonic(), run / "dataset" / "split.jsonl"
+    own = own_pairs(config, run, seed=seed)
     settings = {"seed": seed, "split": config.split.model_dump(mode="json")}
-    print_ = store.fingerprint(_code(), settings, _document_prints(run))
+    print_ = store.fingerprint(code_print(), settings, _document_prints(run), _prints(own_files(config, run)))
     if done := _current(run, "split", print_, [path]):
         return done
-    entries = split_documents(_documents(run), config.split, seed=seed, previous=_previous(run, settings, path))
+    entries = split_documents(
+        _documents(run), config.split, seed=seed, previous=_previous(run, settings, path), own=read_own_files(config, run)
+    )
     if not entries:
         raise FieldsmithError(f"there are no documents in {run / 'documents'} to make questions from; run harvest first")
     store.save_lines(path, entries)
-    counts = {
-        "documents": _parts(entries),
+    counts: dict[str, Any] = {
+        "documents": _parts([entry for entry in entries if not is_own(entry.document_id)]),
+        **({"own groups": _parts([entry for entry in entries if is_own(entry.document_id)])} if config.own else {}),
         "clusters": len({entry.cluster for entry in entries}),
+        **({"own pairs": dict(own.pairs), "rejections": dict(own.rejections)} if own.pairs else {}),
         "files": store.fingerprint(_prints([path])),
     }
     _log.info("split: %d documents in %d clusters: %s", len(entries), counts["clusters"], _say(_parts(entries)))
@@ -52,13 +65,14 @@ def generate(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
 
     Raises `FieldsmithError` before a split exists, and where documents came or changed names after it.
     """
-    started, names = monotonic(), [entry.document_id for entry in read_split(run)]
-    settings = config.model_dump(mode="json", include={"teacher", "method", "pairs_per_chunk", "chunk"})
-    print_ = store.fingerprint(_code(), seed, settings, _document_prints(run))
-    files = [pairs_path(run, name) for name in names]
+    started, entries = monotonic(), read_split(run)
+    names = [entry.document_id for entry in entries if not is_own(entry.document_id)]
+    settings = settings_of(config)
+    print_ = store.fingerprint(code_print(), seed, settings, _document_prints(run))
+    files = [*(pairs_path(run, name) for name in names), *([across_path(run)] if is_wanted(config) else [])]
     if done := _current(run, "generate", print_, files):
         return done
-    summary = generate_pairs(config, (read_document(run, name) for name in names), run, seed=seed)
+    summary = generate_pairs(config, (read_document(run, name) for name in names), run, seed=seed, split=entries)
     counts: dict[str, Any] = {
         "documents": summary.documents,
         "unfinished": list(summary.unfinished),
@@ -85,14 +99,15 @@ def build_dataset(config: QAGenConfig, run: Path, *, seed: int, publish: Sequenc
     started, folder = monotonic(), run / "dataset"
     entries = read_split(run)
     settings = _dataset_settings(config, seed) | {"publish": list(publish)}
-    pair_files = [path for entry in entries if (path := pairs_path(run, entry.document_id)).exists()]
-    print_ = store.fingerprint(_code(), settings, _prints([folder / "split.jsonl", *pair_files]), _document_prints(run))
+    pair_files = _pair_files(config, run, entries)
+    inputs = [folder / "split.jsonl", *pair_files, *([folder / REVIEW] if (folder / REVIEW).exists() else [])]
+    print_ = store.fingerprint(code_print(), settings, _prints(inputs), _document_prints(run))
     if (folder / "exams" / "seal.json").exists():
         verify_seal(folder / "exams")
     if done := _current(run, "dataset", print_, list(_output_files(folder))):
         return done
     pairs = [pair for path in pair_files for pair in store.load_lines(path, QAPair)]
-    counts = build(config, run, entries, pairs, _reader(run), settings=settings, seed=seed, publish=publish)
+    counts = build(Plan(config, run, entries, _reader(run), seed), pairs, settings=settings, publish=publish)
     counts["files"] = store.fingerprint(_prints(list(_output_files(folder))))
     _log.info("dataset: %s; exams: %s", _say(counts["examples"]), _say(counts["exams"]))
     return _record(run, "dataset", StageRecord(print_, settings, counts, _versions(), seconds=monotonic() - started))
@@ -107,7 +122,7 @@ def read_split(run: Path) -> list[SplitEntry]:
     if not path.exists():
         raise FieldsmithError(f"{path} does not exist: which documents are held out is decided before any question; run the split first")
     entries = list(store.load_lines(path, SplitEntry))
-    known = {f"{store.safe_name(entry.document_id)}.json" for entry in entries}
+    known = {f"{store.safe_name(entry.document_id)}.json" for entry in entries if not is_own(entry.document_id)}
     if odd := sorted(known ^ {file.name for file in _document_files(run)}):
         raise FieldsmithError(f"{path} does not fit the documents ({odd[0]} and {len(odd) - 1} others differ); run the split again")
     return entries
@@ -116,6 +131,13 @@ def read_split(run: Path) -> list[SplitEntry]:
 def read_document(run: Path, document: str) -> Document:
     """The document with this id."""
     return store.load(run / "documents" / f"{store.safe_name(document)}.json", Document)
+
+
+def _pair_files(config: QAGenConfig, run: Path, entries: Sequence[SplitEntry]) -> list[Path]:
+    """Where pairs lie: of each document, across documents, and the lab's own."""
+    of_documents = (pairs_path(run, entry.document_id) for entry in entries if not is_own(entry.document_id))
+    across = [across_path(run)] if is_wanted(config) else []
+    return [path for path in (*of_documents, *across, *own_files(config, run)) if path.exists()]
 
 
 def _reader(run: Path) -> Callable[[str], Document]:
@@ -131,7 +153,7 @@ def _documents(run: Path) -> Iterator[Document]:
 
 
 def _output_files(folder: Path) -> Iterator[Path]:
-    names = ("train.jsonl", "validation.jsonl", "corpus.jsonl", "README.md", "exams/seal.json")
+    names = (*TRAINED_ON, CONFLICTS, "README.md", "exams/seal.json")
     for place in (folder, folder / PUBLISHED):
         yield from (place / name for name in names if (place / name).exists())
         yield from sorted((place / "exams").glob("*.jsonl"))
@@ -172,13 +194,6 @@ def _document_prints(run: Path) -> dict[str, str]:
     return _prints(_document_files(run))
 
 
-@cache
-def _code() -> str:
-    """The rules themselves are an input: an upgrade or an edited prompt makes a stage look again (what it then finds done stays)."""
-    files = (path for path in Path(__file__).parent.rglob("*") if path.suffix in (".py", ".j2", ".toml"))
-    return store.fingerprint(_prints(sorted(files)))
-
-
 def _dataset_settings(config: QAGenConfig, seed: int) -> dict[str, Any]:
     expert = config.exams.expert
     return {
@@ -187,6 +202,9 @@ def _dataset_settings(config: QAGenConfig, seed: int) -> dict[str, Any]:
         "split": config.split.model_dump(mode="json"),
         "exams": config.exams.model_dump(mode="json", exclude={"expert"}),
         "expert_exam": store.sha256_file(expert) if expert and expert.is_file() else None,
+        "embedder": config.embedder,
+        "borderline": config.borderline,
+        "decontaminate": {path.name: store.sha256_file(path) for path in config.decontaminate.files if path.is_file()},
     }
 
 
