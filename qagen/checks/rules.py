@@ -7,41 +7,30 @@ pair lost costs little, a pair that teaches nonsense costs trust.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
-from qagen.checks.ground import numbers
-from qagen.checks.words import content_words, language_of, length_in_words, number_words
+from qagen.checks.alignment import misplaced, other_clause
+from qagen.checks.candidate import Candidate as Candidate
+from qagen.checks.candidate import Fault as Fault
+from qagen.checks.figures import identifiers, invented, other_rate, unknown_names, unproven, wrong_kind
+from qagen.checks.form import asks, bare, choices, keeps_the_wording, no_example, no_loop, right_length, same_language
+from qagen.checks.injection import addresses_a_model as addresses_a_model
+from qagen.checks.injection import repeats_an_order
+from qagen.checks.quantities import Quantity, quantities
+from qagen.checks.relevance import answered_by, asks_why, better_sentence, no_reason, other_modifier
+from qagen.checks.standalone import names_nothing, refers_to_the_work
+from qagen.checks.standalone import points_outside as points_outside
+from qagen.checks.steps import Recomputed, recompute
+from qagen.checks.subjects import headings, other_condition, wrong_cell, wrong_place
+from qagen.checks.support import half_answered, is_honest, left_out, says_yes_or_no, shortened_list, turned, unsupported
+from qagen.checks.symbols import bare_acronyms, unexplained, without_explained
+from qagen.checks.words import content_words, language_of, length_in_words
+from qagen.chunk import sentences
+from qagen.records import Span
 
-LONGEST_QUESTION, LONGEST_ANSWER = 60, 150  # words
-
-
-LEAST_KEPT, LEAST_KEPT_OPEN = 0.6, 0.4  # share of a statement's content words that its question must hold; without a hole
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One reason against a pair: `reason` can be counted, `detail` is for a person."""
-
-    reason: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A pair before it is one. `context` is what the teacher saw; `evidence` the part of it that proves the answer.
-
-    `examples` are the questions of the prompt's own examples, which small teachers like to repeat. `wording` is the
-    statement with a hole that the question was made from, if it was: then the question must ask just for that hole.
-    """
-
-    question: str
-    answer: str
-    evidence: str
-    context: str
-    examples: Collection[str] = ()
-    wording: str = ""
+_DERIVED = frozenset(["numerical", "derivation"])  # kinds whose answers may be computed
+_COMPARED = frozenset(["comparison", "across"])
 
 
 def faults(pair: Candidate) -> list[Fault]:
@@ -51,196 +40,264 @@ def faults(pair: Candidate) -> list[Fault]:
     return [fault for rule in _RULES for fault in rule(pair)]
 
 
-def addresses_a_model(text: str) -> str | None:
-    """The words with which a text speaks to a language model instead of its reader, or None."""
-    found = _INJECTION.search(text)
-    return found[0] if found else None
-
-
-def points_outside(question: str) -> str | None:
-    """The words by which a question cannot be understood without its source (`this paper`, `Figure 3`, 本文), or None."""
-    found = _OUTSIDE.search(question) or _OUTSIDE_CASED.search(question)
-    return found[0].strip() if found else _pronoun_first(question)
-
-
-# ---- what the rules look for
-
-_WORK = (
-    r"papers?|articles?|stud(?:y|ies)|works?|sections?|chapters?|reports?|passages?|texts?|documents?|excerpts?|sentences?|statements?|"
-    r"notes?|context"
-)
-_OUTSIDE = re.compile(
-    rf"\b(?:this|these|present|following|given|above|provided|our)\s+(?:\w+\s+)?(?:{_WORK})\b"
-    r"|\bthe\s+(?:authors?|passage|text|excerpt|sentence|statement|paper|article|context)\b"
-    r"|\b(?:mentioned|described|discussed|shown|listed|given|stated)\s+(?:above|below|here|earlier|previously)\b"
-    r"|\b(?:we|our|us|ours|my|i)\b(?!\.)|\bet al\b|\[\d[\d, –-]*\]"
-    r"|本(?:文|章|节|篇|报告|论文|研究|工作)|[该这此](?:篇|论文|文|文章|文献|研究|章|节|段|图|表|报告)|作者|上述|上文|下文|前文|文中|文章中|原文|我们|如[图表]"
-    r"|[图表式]\s*[（(]?\d|公式|方程[（(]\d",
-    re.I,
-)
-_OUTSIDE_CASED = re.compile(
-    r"\b(?:Figs?\.?|Figures?|Tabs?\.|Tables?|Eqs?\.|Equations?|Eqn\.|Secs?\.|Sections?|Refs?\.|References?|Chapters?|Appendix|Appendices)"
-    r"[\s~]*[(\[]?(?:\d|[A-Z]\b)|\b(?:fig|figure|table|equation|eq|section|ref)\.?\s*[(\[]?\d"
-)
-_PRONOUN = re.compile(r"\b(?:it|its|they|them|their|he|she|his|her|this|these|those)\b(?! takes?\b)", re.I)
-_ASKED_FOR = re.compile(
-    r"\b(?:what|which|how|whose)\b.*?\b(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|must|should)\b", re.I
-)
-_PRONOUN_ZH = re.compile(r"^.{0,2}(?:它|其(?!中|他|余)|该|此|这|他们|她)")
-
-_MODELS = (
-    r"(?:(?:large\s+)?language\s+models?|LLMs?|AI\s+(?:assistants?|systems?|models?|agents?|reviewers?|tools?)|chat\s?bots?|"
-    r"ChatGPT|GPT-?\d*)"
-)
-_OBEY = (
-    r"(?:answer|reply|respond|output|say|state|write|praise|recommend|ignore|report|print|repeat|rate|include|insert|give|stop|disregard)"
-)
-_INJECTION = re.compile(
-    rf"\b(?:ignore|disregard|forget|override)\b.{{0,40}}\b(?:instructions?|prompts?|rules|guidelines|directions)\b"
-    rf"|\b(?:attention|note|message|instructions?|notice|request)\s*(?:to|for|:)\s*(?:all|any|every|the)?\s*{_MODELS}\b"
-    rf"|\b(?:if|when|since|because)\s+you\s+are\s+(?:an?|the)\s+{_MODELS}\b|\byou\s+are\s+(?:now\s+)?(?:an?|the)\s+(?:{_MODELS}|assistant)\b"
-    rf"|\b{_MODELS}\b.{{0,40}}\b(?:must|should|shall|please|are\s+(?:asked|told|instructed|required|ordered)\s+to)\s+(?:always\s+|only\s+|now\s+|not\s+)?{_OBEY}\b"
-    rf"|\bas\s+an?\s+(?:AI|{_MODELS})\b.{{0,20}}\b(?:I|you)\b|\bsystem\s+prompt\b|<\|\w+\|>|\[/?INST\]|<</?SYS>>"
-    r"|(?:忽略|无视|忘记|不要理会).{0,12}(?:指令|提示|说明|要求|规则)|(?:语言模型|大模型|人工智能|AI|智能助手).{0,15}(?:必须|应当|应该|请|务必).{0,6}(?:回答|输出|回复|说|写|忽略|给出)"
-    r"|(?:致|给|提醒).{0,6}(?:语言模型|大模型|AI\s*助手|人工智能)|你是(?:一个|一名)?.{0,6}(?:语言模型|助手|人工智能)|系统提示词",
-    re.I | re.S,
-)
-
-
-_ASKED_OF = re.compile(r"([a-z-]+) of \[")
-_HOLE = re.compile(r"[\[【]([^\]】]+)[\]】]")
-_ASKING = frozenset(
-    content_words(
-        "percentage percent number value long far wide high kelvin volts kilovolts megavolts amperes milliamperes watts kilowatts hertz "
-        "kilohertz megahertz metres meters millimetres millimeters micrometres micrometers seconds milliseconds hours minutes tonnes tons "
-        "degrees Celsius kilograms joules pascals happen reason take 多少 什么 为何 何时 原因 数值 哪个 几个"
-    )
-)
-_FORMS = {
-    "why": re.compile(r"\b(?:why|what\s+(?:is|was)\s+the\s+(?:reason|cause|purpose))\b", re.I),
-    "when": re.compile(r"\b(?:when|(?:what|which)\s+(?:year|date|month|day))\b", re.I),
-}
-_ANY_FORM = re.compile(r"\b(?:what|which|who|whose|whom|where|when|why|how)\b|什么|多少|多大|多长|多高|多久|几|哪|谁|何|怎|为何|吗", re.I)
-
-
-# ---- the rules
-
-
-def _asks(pair: Candidate) -> Iterator[Fault]:
-    if not pair.question.rstrip().endswith(("?", "？")):
-        yield Fault("no-question-mark", pair.question[-40:])
-
-
-def _right_length(pair: Candidate) -> Iterator[Fault]:
-    words = length_in_words(pair.question)
-    if words < 4:
-        yield Fault("too-short", f"a question of {words} words")
-    if words > LONGEST_QUESTION:
-        yield Fault("too-long", f"a question of {words} words")
-    if length_in_words(pair.answer) > LONGEST_ANSWER:
-        yield Fault("too-long", f"an answer of {length_in_words(pair.answer)} words")
+# ---- orders to models
 
 
 def _no_injection(pair: Candidate) -> Iterator[Fault]:
-    for name, text in (("question", pair.question), ("answer", pair.answer), ("evidence", pair.evidence)):
+    said = [("question", pair.question), ("answer", pair.answer), ("evidence", pair.evidence)]
+    said += [("steps", " ".join(pair.steps)), ("options", " ".join(pair.distractors))]
+    for name, text in said:
         if words := addresses_a_model(text):
             yield Fault("injection", f"the {name} speaks to a language model: {words}")
             return
+    if words := repeats_an_order(pair.context, pair.answer, f"{pair.evidence} {pair.question}"):
+        yield Fault("injection", f"the answer repeats an order to models: {words}")
 
 
-def _no_loop(pair: Candidate) -> Iterator[Fault]:
-    """Small models repeat themselves: the same three words three times, or the same word five times."""
-    words = re.findall(r"[\u3400-\u9fff]|\w+", pair.question.lower())
-    triples = Counter(zip(words, words[1:], words[2:], strict=False))
-    if max(triples.values(), default=0) >= 3 or max(Counter(content_words(pair.question)).values(), default=0) >= 5:
-        yield Fault("repeats-itself", pair.question[:80])
-
-
-def _same_language(pair: Candidate) -> Iterator[Fault]:
-    wanted, got = language_of(pair.evidence), language_of(pair.question)
-    if wanted != got:
-        yield Fault("wrong-language", f"a question in {got} about evidence in {wanted}")
+# ---- understood without the source
 
 
 def _self_contained(pair: Candidate) -> Iterator[Fault]:
-    if words := points_outside(pair.question):
+    if words := points_outside(pair.question, pair.title, choice=pair.kind == "choice"):
         yield Fault("not-self-contained", f"the question says `{words}`")
+    elif pair.kind in ("fact", "table") and not asks_why(pair.question) and names_nothing(pair.question, pair.answer, pair.title):
+        yield Fault("not-self-contained", "the question names nothing by which others than readers of the source could know what is meant")
+    elif pair.kind not in ("unanswerable", "summary") and not is_honest(pair.answer) and (words := refers_to_the_work(pair.answer)):
+        yield Fault("not-self-contained", f"the answer says `{words}`")
+
+
+def _explained(pair: Candidate) -> Iterator[Fault]:
+    if symbols := unexplained(pair.question, pair.defined):
+        yield Fault("undefined-symbol", f"the question does not say what {', '.join(symbols)} stands for")
+    if terms := bare_acronyms(pair.question, pair.title, pair.defined, f"{pair.context}\n{pair.evidence}"):
+        yield Fault("undefined-term", f"the question does not say what {', '.join(terms)} stands for")
+
+
+# ---- true to the source
+
+
+def _steps_recompute(pair: Candidate) -> Iterator[Fault]:
+    if pair.kind == "derivation" and not pair.steps:
+        yield Fault("no-steps", "a derivation without steps")
+    computed = _computed(pair)
+    if computed.wrong:
+        yield Fault("step-does-not-recompute", "; ".join(computed.wrong)[:300])
+    if pair.steps and computed.strange:
+        yield Fault("number-not-in-evidence", f"the steps' {', '.join(dict.fromkeys(computed.strange))}")
+
+
+def _computed(pair: Candidate) -> Recomputed:
+    """The steps, and an answer that shows its own arithmetic, computed again."""
+    shown = [*pair.steps, *([pair.answer] if re.search(r"[\d)]\s*[=≈]|[=≈]\s*[\d(]", pair.answer) else [])]
+    if not shown:
+        return Recomputed((), (), ())
+    return recompute(shown, [*quantities(pair.evidence), *quantities(pair.question), *quantities(pair.context)])
 
 
 def _numbers_proven(pair: Candidate) -> Iterator[Fault]:
-    proven = set(numbers(pair.evidence)) | number_words(pair.evidence)
-    if missing := [number for number in numbers(pair.answer) if number not in proven]:
-        yield Fault("number-not-in-evidence", f"the answer's {', '.join(missing)}")
-    known = proven | set(numbers(pair.context)) | number_words(pair.context)
-    if invented := [number for number in numbers(pair.question) if number not in known]:
-        yield Fault("number-invented", f"the question's {', '.join(invented)}")
+    others: list[Quantity] = [*quantities(pair.question)] if len(quantities(pair.answer)) > 1 or length_in_words(pair.answer) > 8 else []
+    if pair.steps or pair.kind in _DERIVED:
+        others += _computed(pair).results
+    source = f"{pair.evidence}\n{pair.context}" if pair.kind in ("summary", "unanswerable") else pair.evidence
+    counted = [] if others else [one for one in quantities(pair.question) if one.word]
+    missing = unproven(pair.answer, source, pair.context, others, counted)
+    if pair.kind in _COMPARED or _ASKS_TO_COMPARE.search(pair.question):
+        missing = [(reason, what) for reason, what in missing if not _compared(what, quantities(pair.evidence))]
+    if words := other_rate(pair.answer, pair.evidence):
+        yield Fault("wrong-unit", words)
+    for reason in dict.fromkeys(reason for reason, _ in missing):
+        yield Fault(reason, f"the answer's {', '.join(what for why, what in missing if why == reason)}")
+    given = pair.kind in (*_DERIVED, "unanswerable")  # their questions may set values of their own
+    if not given and (strange := invented(pair.question, (pair.evidence, pair.context, pair.title))):
+        yield Fault("number-invented", f"the question's {', '.join(strange)}")
+
+
+_ASKS_TO_COMPARE = re.compile(
+    r"\bdiffer|\b(?:share|percentage|fraction|proportion|ratio|factor|per\s?cent)\b|\bby\s+how\s+(?:much|many)\b|\bhow\s+(?:much|many)\s+(?:\w+\s+)?(?:more|less|fewer|\w{3,}er)\b"
+    r"|\bhow\s+many\s+times\b|几倍|多少倍|百分之|占|相差|差多少|[高低多少快慢大小长短]多少",
+    re.I,
+)
+
+
+def _compared(what: str, proven: Sequence[Quantity]) -> bool:
+    """Whether a number is the difference or the ratio of two in the evidence."""
+    shown = quantities(what)
+    pairs = [(a, b) for a in proven for b in proven if a is not b and a.unit.dimension == b.unit.dimension and b.base]
+    bare = [(a, b) for a, b in pairs if not a.unit.dimension and a.unit.scale == b.unit.scale == 1]  # cells: the heading has their unit
+    if shown and any(abs(a.value - b.value - shown[0].value) <= 0.51 * shown[0].place for a, b in bare):
+        return True
+    return bool(shown) and any(
+        abs(value - shown[0].base) <= 0.51 * shown[0].place * shown[0].unit.scale
+        for a, b in pairs
+        for value in ([a.base - b.base] if shown[0].unit.dimension else [a.base / b.base, (a.base - b.base) / b.base, a.base - b.base])
+    )
+
+
+def _names_proven(pair: Candidate) -> Iterator[Fault]:
+    known = " ".join(pair.defined)
+    if pair.kind != "unanswerable":
+        near = pair.context if pair.kind == "summary" else _before(pair)
+        missing = unknown_names(without_explained(pair.answer, pair.evidence), [pair.evidence, pair.question, pair.title, known, near])
+        if missing := identifiers(missing) if _translated(pair) and language_of(pair.evidence) == "zh" else missing:
+            yield Fault("name-not-in-evidence", f"the answer's {', '.join(missing)}")
+    missing = unknown_names(pair.question, [pair.evidence, pair.title, known, pair.context])
+    if missing := identifiers(missing) if _translated(pair) and language_of(pair.evidence) == "zh" else missing:
+        yield Fault("name-not-in-evidence", f"the question's {', '.join(missing)}")
+
+
+def _translated(pair: Candidate) -> bool:
+    return language_of(pair.question) != language_of(pair.evidence)
+
+
+def _before(pair: Candidate, always: bool = False) -> str:
+    """What an evidence that begins with a pronoun speaks of: the sentences right before it."""
+    if not always and not _LEANING.match(pair.evidence):
+        return ""
+    at = pair.context.find(pair.evidence[:40])
+    return pair.context[max(0, at - 400) : at] if at > 0 else ""
+
+
+_LEANING = re.compile(r"\s*(?:It|Its|They|Their|This|These|Those|Both|Such|The|Here|He|She|其|它|该|此|这)\b|\s*[其它该此这]")
 
 
 def _keeps_the_answer(pair: Candidate) -> Iterator[Fault]:
-    answer, question = _bare(pair.answer), _bare(pair.question)
+    answer, question = bare(pair.answer), bare(pair.question)
+    if _EITHER.search(pair.question) or says_yes_or_no(pair.answer) or pair.kind == "unanswerable":
+        return
     words = set(content_words(pair.answer))
     whole = bool(answer) and re.search(rf"(?<![a-z0-9.]){re.escape(answer)}(?![a-z0-9])", question)
-    if whole or (words and words <= set(content_words(pair.question))):
+    mine, asked = quantities(pair.answer), {one.key for one in quantities(pair.question)}
+    value = len(mine) == 1 and length_in_words(pair.answer) <= 3 and mine[0].key in asked and bool(mine[0].unit.dimension)
+    if whole or value or (words and words <= set(content_words(pair.question))):
         yield Fault("answer-in-question", f"`{pair.answer[:60]}` is said by the question")
 
 
+_EITHER = re.compile(r"\bor\b|\bwhich of\b|还是|或", re.I)
+
+
 def _on_the_source(pair: Candidate) -> Iterator[Fault]:
-    asked = set(content_words(pair.question))
-    if not asked & set(content_words(pair.evidence)):
-        yield Fault("off-source", "the question shares no content word with its evidence")
-
-
-def _keeps_the_wording(pair: Candidate) -> Iterator[Fault]:
-    """A question made from a statement may add nothing to it and may leave out little."""
-    if not pair.wording:
+    if not pair.evidence.strip() or language_of(pair.evidence) != language_of(pair.question):
         return
-    said, asked = set(content_words(pair.wording)), set(content_words(pair.question))
-    if added := sorted(asked - said - _ASKING):
-        yield Fault("adds-words", ", ".join(added))
-    if _HOLE.search(pair.question):
-        yield Fault("wrong-form", "the question still has the hole")
-    hole, asked_of = _HOLE.search(pair.wording), _ASKED_OF.search(pair.wording)
-    if asked_of and not set(content_words(asked_of[1])) <= asked:
-        yield Fault("leaves-out", asked_of[1])
-    body = set(content_words(_HOLE.sub(" ", pair.wording)))
-    if len(body & asked) < (LEAST_KEPT if hole else LEAST_KEPT_OPEN) * len(body):
-        yield Fault("leaves-out", ", ".join(sorted(body - asked)))
-    wanted = _FORMS.get(hole[1].split()[0] if hole else "", _ANY_FORM)
-    # A hole after 为 (is) that is filled by 什么 (what) reads 为什么: why.
-    turned_why = hole is not None and hole[1] != "什么原因" and "为什么" in pair.question
-    if turned_why or not wanted.search(pair.question):
-        yield Fault("wrong-form", f"{hole[0] if hole else 'a statement'} asked as `{pair.question[:40]}`")
+    shared = set(content_words(pair.question)) & set(content_words(_sentences(pair)))
+    if not shared and _continues(pair) and not set(content_words(pair.answer)).isdisjoint(content_words(pair.evidence)):
+        shared = set(content_words(pair.question)) & set(content_words(f"{_before(pair, always=True)} {pair.title}"))
+    if pair.kind == "unanswerable" and not shared:  # what is missing may be called by another form of the word: corrode, corrosion
+        stems = {word[:_STEM] for word in content_words(_sentences(pair)) if len(word) >= _STEM}
+        shared = {word for word in content_words(pair.question) if word[:_STEM] in stems}
+    whole = pair.kind == "concept" and re.match(r"[A-Z“\"\u3400-\u9fff]", pair.evidence.strip())  # not a piece of a sentence
+    if len(shared) < (2 if whole and len(set(content_words(pair.question))) >= 6 else 1):
+        yield Fault("off-source", f"the question shares {len(shared)} content words with its evidence")
+    elif pair.kind not in (*_DERIVED, *_COMPARED, "unanswerable", "summary", "choice") and (
+        words := other_condition(pair.question, pair.answer, pair.evidence)
+    ):
+        yield Fault("off-source", words)
 
 
-def _no_example(pair: Candidate) -> Iterator[Fault]:
-    if _bare(pair.question) in {_bare(example) for example in pair.examples}:
-        yield Fault("copies-example", "the question is one of the prompt's examples")
+_STEM = 5  # letters by which two forms of a word are known
+
+
+def _continues(pair: Candidate) -> bool:
+    """Whether the evidence goes on about something that the sentences before it have named: `It was chosen`, `The whole instrument`."""
+    return bool(_LEANING.match(pair.evidence)) or bool(
+        re.search(r"\b(?:it|its|they|their|we|this|these|the)\b|[其它该此这]", pair.evidence, re.I)
+    )
+
+
+def _sentences(pair: Candidate) -> str:
+    """The sentences that the evidence is cut from."""
+    found = [pair.evidence]
+    spans = _spans(pair.context)
+    for line in pair.evidence.split("\n"):
+        at = pair.context.find(line)
+        if at >= 0 and line.strip():
+            found += [pair.context[span.start : span.end] for span in spans if span.start < at + len(line) and at < span.end]
+    return "\n".join(found)
+
+
+@lru_cache(maxsize=256)
+def _spans(context: str) -> tuple[Span, ...]:
+    return tuple(sentences(context))
+
+
+def _said_there(pair: Candidate) -> Iterator[Fault]:
+    """What the answer says must be what the evidence says: its words, its denials, of the same thing."""
+    if pair.kind in ("unanswerable", *_DERIVED):
+        return
+    if pair.kind != "summary" and (words := turned(pair.question, pair.answer, pair.evidence)):
+        yield Fault("contradicts-evidence", words)
+    evidence = f"{pair.evidence} {pair.context}" if pair.kind == "summary" else f"{pair.evidence} {headings(pair.evidence, pair.context)}"
+    if words := unsupported(pair.answer, pair.question, evidence, pair.context):
+        yield Fault("not-in-evidence", f"the answer's {words}")
+    if pair.kind != "summary" and (words := misplaced(pair.question, pair.answer, pair.evidence)):
+        yield Fault("wrong-subject", words)
+    if words := wrong_place(pair.question, pair.answer, pair.evidence):
+        yield Fault("wrong-subject", words)
+    if pair.kind not in ("summary", "across") and (words := _elsewhere(pair)):
+        yield Fault("wrong-subject", words)
+    if words := wrong_cell(pair.question, pair.answer, pair.evidence, pair.context):
+        yield Fault("wrong-subject", words)
+
+
+def _elsewhere(pair: Candidate) -> str | None:
+    """What says that the evidence is about something else than is asked."""
+    if pair.kind in ("fact", "table", "choice", "definition", "concept") and (
+        words := other_clause(pair.question, pair.answer, pair.evidence, pair.title)
+    ):
+        return words
+    if words := other_modifier(pair.question, pair.evidence):
+        return words
+    if pair.kind not in _COMPARED and (words := better_sentence(pair.question, pair.answer, _sentences(pair), pair.context, pair.title)):
+        return f"the source speaks of it elsewhere: `{words[:120]}`"
+    return None
+
+
+def _answers_it(pair: Candidate) -> Iterator[Fault]:
+    if pair.kind == "unanswerable":
+        if not is_honest(pair.answer):
+            yield Fault("not-honest", "an unanswerable question must be told that the source does not say")
+        elif words := answered_by(pair.question, f"{pair.context}", pair.title):
+            yield Fault("answerable", f"the source says it: `{words[:120]}`")
+        return
+    if length_in_words(pair.answer) <= 25 and is_honest(pair.answer) and not is_honest(pair.evidence):
+        yield Fault("no-answer", pair.answer[:80])
+    if words := no_reason(pair.question, pair.answer, pair.evidence):
+        yield Fault("no-answer", words)
+    if words := wrong_kind(pair.question, pair.answer, pair.evidence):
+        yield Fault("wrong-kind", words)
+    if pair.kind == "procedure" and (words := left_out(pair.answer, pair.question, pair.evidence)):
+        yield Fault("incomplete", f"nothing about {words}")
+    if words := half_answered(pair.question, pair.answer):
+        yield Fault("incomplete", f"nothing about `{words}`")
+    if pair.kind not in (*_DERIVED, "choice", "comparison") and (words := shortened_list(pair.answer, pair.evidence)):
+        yield Fault("incomplete", f"nothing about {words}")
+    if _HOW_MANY.search(pair.question) and not quantities(pair.answer) and not _NUMBERLESS.search(pair.answer):
+        yield Fault("wrong-kind", "a number is asked for and none is given")
+
+
+_HOW_MANY = re.compile(
+    r"^\s*how (?:many|much)\b(?! (?:\w+ )?(?:better|worse|more|less|larger|smaller))|有多少|是多少[？?]|为多少[？?]|几[个台条次种]", re.I
+)
+_NUMBERLESS = re.compile(
+    r"\d|\b(?:one|none|no|all|both|half|single|twice|doubl\w+|several|many|few|zero|every|each|once)\b|[一两半零无全几]|没有", re.I
+)
 
 
 _RULES = (
     _no_injection,
-    _asks,
-    _right_length,
-    _no_loop,
-    _no_example,
-    _same_language,
+    asks,
+    right_length,
+    no_loop,
+    no_example,
+    same_language,
     _self_contained,
+    _explained,
     _keeps_the_answer,
+    _steps_recompute,
     _numbers_proven,
+    _names_proven,
     _on_the_source,
-    _keeps_the_wording,
+    _said_there,
+    _answers_it,
+    choices,
+    keeps_the_wording,
 )
-
-
-def _pronoun_first(question: str) -> str | None:
-    """A pronoun before anything that it could stand for."""
-    if language_of(question) == "zh":
-        found = _PRONOUN_ZH.search(question)
-        return found[0] if found else None
-    found = _PRONOUN.search(question)
-    before = _ASKED_FOR.sub(" ", question[: found.start()]) if found else ""
-    return found[0] if found and not content_words(before) else None
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[\s$~{}\\]+", " ", text.lower()).strip(" .?!。？！,，;；:：\"'“”")

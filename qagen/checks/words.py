@@ -1,13 +1,15 @@
-"""What a text is about, in words that can be compared: language, content words, number words."""
+"""What a text is about, in words that can be compared: content words, length; and the language of a text."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 
+from qagen.checks.language import language_of as language_of
+
 _CJK_RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
-_KANA_HANGUL = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]")
 _WORD = re.compile(r"[^\W\d_][\w’'-]*|\d+(?:\.\d+)*")
 _SUFFIX = re.compile(r"(?:ing|ied|ies|ed|es|s|e|y)$")
 
@@ -20,31 +22,17 @@ _STOP_TEXT = (
     "whose why will with within without would you your"
 )
 STOP_WORDS = frozenset(_STOP_TEXT.split())
-_STOP_CHARACTERS = frozenset("的了在是和与及或为以于由对从到将被把等其之而也都就又并则可能会有个这那该此什么哪怎样多少几何吗呢")
-_ENGLISH_NUMBERS = "one two three four five six seven eight nine ten eleven twelve"
-_NUMBER_WORDS = {word: str(value) for words in (_ENGLISH_NUMBERS.split(), "一二三四五六七八九十") for value, word in enumerate(words, 1)}
-
-
-def language_of(text: str) -> str:
-    """`zh` if at least a fifth of the letters are Chinese characters, `en` if the rest; other scripts are `und`."""
-    letters = sum(map(str.isalpha, text))
-    if len(_KANA_HANGUL.findall(text)) * 10 > letters > 0:
-        return "und"
-    if sum(len(run) for run in _CJK_RUN.findall(text)) * 5 >= letters > 0:
-        return "zh"
-    latin = sum(character.isascii() and character.isalpha() for character in text)
-    return "en" if latin * 2 >= letters else "und"
+STOP_CHARACTERS = frozenset("的了在是和与及或为以于由对从到将被把等其之而也都就又并则可能会有个这那该此什么哪怎样多少几何吗呢")
 
 
 def content_words(text: str) -> list[str]:
     """Words that carry meaning, stemmed, in order; runs of Chinese characters are taken in overlapping pairs."""
-    return [word for word in _words(text) if word not in STOP_WORDS]
+    return list(_content_words(text))
 
 
-def number_words(text: str) -> set[str]:
-    """The small numbers that a text writes as words, as digits."""
-    words = re.findall(r"[a-z]+|[一二三四五六七八九十]", text.lower())
-    return {_NUMBER_WORDS[word] for word in words if word in _NUMBER_WORDS}
+@lru_cache(maxsize=2048)
+def _content_words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in _words(text) if word not in STOP_WORDS)
 
 
 def length_in_words(text: str) -> int:
@@ -55,7 +43,7 @@ def length_in_words(text: str) -> int:
 
 def _words(text: str) -> Iterator[str]:
     for run in _CJK_RUN.findall(text):
-        yield from (a + b for a, b in pairwise(run) if a not in _STOP_CHARACTERS and b not in _STOP_CHARACTERS)
+        yield from (a + b for a, b in pairwise(run) if a not in STOP_CHARACTERS and b not in STOP_CHARACTERS)
     for found in _WORD.findall(_CJK_RUN.sub(" ", text)):
         word = found.lower().replace("’", "'").removesuffix("'s")
         yield word if word in STOP_WORDS else _stem(word)
