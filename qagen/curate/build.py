@@ -193,7 +193,7 @@ def _corpus(plan: Plan) -> tuple[list[Passage], list[Rejection]]:
 
 def _conflicts(plan: Plan, pairs: Sequence[QAPair]) -> list[Conflict]:
     """Pairs that contradict each other stay, for nobody here knows which is right; the file says which they are."""
-    found = find_conflicts(pairs, plan.papers)
+    found = find_conflicts((pair for pair in pairs if not is_own(pair.document_id)), plan.papers)
     if found:
         save_lines(plan.folder / CONFLICTS, found)
     return found
