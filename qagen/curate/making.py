@@ -10,6 +10,8 @@ from pathlib import Path
 from harvest.records import Rejection
 from harvest.store import load_lines, read_manifest
 from qagen.config import QAGenConfig
+from qagen.kinds.derivation import prompt_of
+from qagen.kinds.template import load_templates
 from qagen.records import QAPair
 from qagen.teacher.prompt import FOLDER, load_prompt
 
@@ -52,7 +54,8 @@ def making_of(config: QAGenConfig, run: Path, pairs: Iterable[QAPair], *, confli
 def prompt_names(config: QAGenConfig) -> dict[str, str]:
     """The prompts of this installation, with the lab's own in their places, by the hash that pairs keep."""
     names = (path.relative_to(FOLDER).with_suffix("").as_posix() for path in sorted(FOLDER.rglob("*.j2")))
-    return {load_prompt(name, config.prompts, config.style).sha256: name for name in names}
+    templates = {prompt_of(config, one): f"derivations/{one.name}" for one in load_templates(config.prompts)}
+    return {load_prompt(name, config.prompts, config.style).sha256: name for name in names} | templates
 
 
 def rejections_in(run: Path) -> dict[str, dict[str, int]]:

@@ -96,6 +96,12 @@ def prompts_of_derivations(config: QAGenConfig) -> list[str]:
     return [*prompts, *map(print_of, load_templates(config.prompts))]
 
 
+def prompt_of(config: QAGenConfig, template: Template) -> str:
+    """What pairs of a template keep as their prompt: one hash of the two prompts and the template that they were written with."""
+    prompts = (load_prompt(name, config.prompts, config.style).sha256 for name in ("derivation_fill", "derivation_step"))
+    return sha256_text("".join((*prompts, print_of(template))))
+
+
 @dataclass(frozen=True, slots=True)
 class _Desk:
     """A document, and who is asked about it."""
@@ -236,18 +242,12 @@ class _Desk:
             answer=answer,
             evidence=filling.evidence,
             teacher=self.config.teacher.model,
-            prompt=sha256_text(
-                self._prompt("derivation_fill").sha256 + self._prompt("derivation_step").sha256 + print_of(filling.template)
-            ),
+            prompt=prompt_of(self.config, filling.template),
             licence=document.paper.licence,
             scores={"steps": min(scores)} if scores else {},
             steps=steps,
             marks=() if scores else ("unscored",),
         )
-
-    def _print(self, template: Template) -> str:
-        """What was said to have it written."""
-        return sha256_text("".join((self._prompt("derivation_fill").sha256, self._prompt("derivation_step").sha256, print_of(template))))
 
     def _prompt(self, name: str) -> Prompt:
         return load_prompt(name, self.config.prompts, self.config.style)
