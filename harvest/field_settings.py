@@ -32,7 +32,7 @@ def load_harvest(name: str) -> HarvestFile:
     path = find_field(name)
     config = absolute(parse(path.read_text(encoding="utf-8"), path, _HarvestOnly).harvest, path.parent)
     if not config.sources:
-        raise UsageError(f"{path}: there are no sources under harvest:; name one, such as - arxiv: {{query: \"cat:physics.acc-ph\"}}")
+        raise UsageError(f'{path}: there are no sources under harvest:; name one, such as - arxiv: {{query: "cat:physics.acc-ph"}}')
     return HarvestFile(config, path, run_folder(path))
 
 
@@ -49,5 +49,3 @@ def _absolute(source: Source, folder: Path) -> Source:
     if source.python:
         return source.model_copy(update={"python": source.python.model_copy(update={"folder": folder / source.python.folder.expanduser()})})
     return source
-
-

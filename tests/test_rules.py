@@ -10,7 +10,9 @@ import pytest
 from harvest.records import Document, Paper
 from qagen.checks.chain import check_pair
 from qagen.checks.language import language_of
+from qagen.checks.quantities import quantities
 from qagen.checks.rules import Candidate, faults, points_outside
+from qagen.checks.steps import recompute
 from qagen.checks.support import is_honest
 from qagen.checks.symbols import bare_acronyms, unexplained
 from qagen.records import QAPair, Span
@@ -94,7 +96,7 @@ def pair(question: str, answer: str, evidence: str, **more: Any) -> Candidate:
         (
             pair("What fall time does the field of K1 have?", "510 ns", "| K1 | 70.8 | 510 |", context=TABLE),
             pair("What fall time does the field of K1 have?", "510 µs", "| K1 | 70.8 | 510 |", context=TABLE),
-            "number-not-in-evidence",
+            "wrong-unit",
         ),
         (
             pair("What fall time does the field of K1 have?", "510 ns", "| K1 | 70.8 | 510 |", context=TABLE),
@@ -430,3 +432,60 @@ def test_a_denial_is_no_confession(answer: str) -> None:
 )  # fmt: skip
 def test_the_same_in_other_words_is_kept(question: str, answer: str, evidence: str) -> None:
     assert faults(pair(question, answer, evidence)) == []
+
+
+RUNS = "The Brandt source.\n\n| Run | Day | Flux (10^15 /s) |\n|---|---|---|\n| R1 | −20 | 3.1 |\n| R2 | −10 | 5.2 |\n| R3 | 4 | 4.4 |"
+RUN = "| R2 | −10 | 5.2 |"
+TRAP = "The Brandt trap was held below −40 °C."
+BARE = "In the Brandt source a filter was omitted, since the gas was clean."
+TAIL = "The tail of comet C/2031 K7 (Brandt) appeared on day −15, counted from perihelion."
+NOISE = "The Brandt sensor had a noise of 2 nT, the Keller sensor one of 10 nT."
+TIGHT = "布兰特源在低温下不会泄漏。"
+BUILT = "布兰特源由李明远设计，2019年建成。"
+
+
+@pytest.mark.parametrize(
+    ("question", "good", "bad", "evidence"),
+    [
+        ("What flux did the Brandt source have in run R2?", "5.2×10^15 per second.", "5.2×10^12 per second.", RUN),
+        ("At what temperature was the Brandt trap held?", "It was held below −40 °C.", "It was held below 40 °C.", TRAP),
+        ("Was a filter used in the Brandt source?", "No, a filter was omitted, since the gas was clean.", "Yes, a filter was used.", BARE),
+        ("布兰特源会不会泄漏？", "不会，布兰特源在低温下不泄漏。", "会，布兰特源在低温下泄漏。", TIGHT),
+        ("谁设计了布兰特源？", "李明远设计的。", "王思齐设计的。", BUILT),
+        ("When did the tail of comet C/2031 K7 (Brandt) appear?", "15 days before perihelion.", "15 days after perihelion.", TAIL),
+        (
+            "How did the Brandt and the Keller sensor differ?",
+            "The Brandt sensor had about five times less noise.",
+            "The Brandt sensor had about eight times less noise.",
+            NOISE,
+        ),
+    ],
+)
+def test_what_follows_from_the_evidence_in_other_words_is_kept_and_its_contrary_is_not(
+    question: str, good: str, bad: str, evidence: str
+) -> None:
+    context = RUNS if evidence == RUN else evidence
+    assert faults(pair(question, good, evidence, context=context)) == []
+    assert faults(pair(question, bad, evidence, context=context))
+
+
+def test_a_request_is_a_question_and_a_statement_is_none() -> None:
+    cooled = "The Brandt trap was cooled by helium."
+    assert faults(pair("Describe how the Brandt trap was cooled.", "It was cooled by helium.", cooled)) == []
+    assert "no-question-mark" in [fault.reason for fault in faults(pair("The Brandt trap was cooled.", "By helium.", cooled))]
+
+
+def test_markers_of_a_list_are_no_numbers_but_numbers_are() -> None:
+    vent = "To vent the Brandt source, close the valve, warm the trap to 300 K, and admit dry nitrogen slowly."
+    question = "How is the Brandt source vented?"
+    listed = "1. Close the valve. 2. Warm the trap to 300 K. 3. Admit dry nitrogen."
+    for steps in (listed, "①Close the valve; ②warm the trap to 300 K; ③admit dry nitrogen."):
+        assert faults(pair(question, steps, vent, kind="procedure")) == []
+    wrong = faults(pair(question, listed.replace("300", "310"), vent, kind="procedure"))
+    assert "number-not-in-evidence" in [fault.reason for fault in wrong]
+
+
+def test_a_bare_factor_converts_units_in_its_own_direction_only() -> None:
+    assert not recompute(["900 min⁻¹ / 60 = 15 s⁻¹", "61 000 kWh / 1840 h = 33.2 kW"], quantities("900 min⁻¹, 61 MWh, 1840 h")).wrong
+    assert recompute(["900 min⁻¹ × 60 = 54000 s⁻¹"], quantities("900 min⁻¹")).wrong
+    assert recompute(["61 MWh / 1000 = 0.061 kWh"], quantities("61 MWh")).wrong

@@ -59,6 +59,7 @@ def as_arithmetic(text: str) -> str:
         text = _RAISED.sub(r"^(\1)", _ROOT.sub(r" sqrt(\1)", _FRACTION.sub(r"((\1)/(\2))", text)))
         if text == before:
             break
+    text = re.sub(r"(?<![\d.])(?<!\d )\d{1,3}(?: \d{3})+(?![\d.]\d?|\s\d)", lambda found: found[0].replace(" ", ""), text)
     return plain(text.replace(r"\left", "").replace(r"\right", "").replace("[", "(").replace("]", ")"))
 
 

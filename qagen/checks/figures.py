@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 from qagen.checks.elements import elements_of, forms, names
 from qagen.checks.ground import numbers
@@ -17,6 +18,7 @@ _HEDGED = re.compile(
     r"\b(?:about|approximately|around|roughly|nearly|almost|some|circa|ca\.?|just (?:over|under))\b|≈|~|∼|约|大约|左右|近似", re.I
 )
 _LESS = re.compile(r"\b(?:decreas|reduc|lower|fall|fell|drop|shrink|shift|loss|lose|lost|below|minus)\w*|降低|下降|减少|减小|低", re.I)
+_BOUND = re.compile(r"(?:\b(?:below|under|(?:lower|less|colder)\s+than)|低于|小于|以下)\s?$", re.I)  # a bound keeps its sign
 _IN_BRACKETS = re.compile(r"[(\[（/]\s*([^()\[\]（）|]{1,24}?)\s*[)\]）|,，]|\bin\s+(?:units\s+of\s+)?(?=[A-Za-zμΩ°%])")
 _ASKED = {word: frozenset(DIMENSIONS[name] for name in kinds) for words, kinds in ASKED for word in words}
 _WHAT_IS = re.compile(
@@ -39,24 +41,57 @@ def unproven(
     Numbers in `asked` belong to the name of a thing (the third harmonic): in the evidence they prove nothing.
     """
     names_only = {one.key for one in asked}
-    proven = [*quantities(evidence), *spelt_multiples(evidence), *others]
+    proven = [*quantities(evidence), *spelt_multiples(evidence), *_days_from(evidence, answer), *others]
     nameless = [one for one in proven if not (one.word and one.key in names_only)]
     figures = set(numbers(evidence))
     hedged, less = bool(_HEDGED.search(answer)), bool(_LESS.search(answer))
     units = [*units_named(evidence), *units_named(context)]
     found = []
     for one in quantities(answer):
-        if _is_proven(one, proven if one.word else nameless, figures, units, hedged, less) or _is_idle(one, answer):
+        fewer = less and not _BOUND.search(plain(answer)[: one.start])
+        if _is_proven(one, proven if one.word else nameless, figures, units, hedged, fewer) or _is_idle(one, answer):
+            continue
+        if _is_ratio(one, answer, quantities(evidence)):
             continue
         found.append((_reason(one, proven), one.text))
     return found
 
 
-def invented(question: str, sources: Sequence[str]) -> list[str]:
+_TIMES = re.compile(r"\s?-?(?:times\b|fold\b|倍)")
+_MORE_THAN = re.compile(r"\b(?:more than|over|at least|exceed\w*|above)\s*$|(?:超过|多于|不止|至少)\s*$", re.I)
+_NEARLY = re.compile(r"\b(?:nearly|almost|less than|just under)\s*$|(?:近|将近|不到)\s*$", re.I)
+
+
+def _is_ratio(one: Quantity, answer: str, proven: Sequence[Quantity]) -> bool:
+    """Whether a number of times is the ratio of two quantities of the evidence: `more than ten times` for 4 % and 0.3 %."""
+    read = plain(answer)
+    if one.unit.dimension or not (_TIMES.match(read, one.end) or one.text.endswith("倍")) or one.value < 2:
+        return False
+    low, high = (1.0, 1.6) if _MORE_THAN.search(read[: one.start]) else (0.85, 1.0) if _NEARLY.search(read[: one.start]) else (0.95, 1.05)
+    pairs = [(a, b) for a in proven for b in proven if a is not b and a.unit.dimension == b.unit.dimension]
+    return any(b.base and low <= a.base / b.base / one.value <= high for a, b in pairs)
+
+
+_DAY = re.compile(r"\b(?P<unit>day|week|month|year|hour|minute|second)s?\s(?P<value>[-+]?\d+(?:\.\d+)?)\b(?!\s?[A-Za-zμ°%]+/)", re.I)
+_AGO = re.compile(r"\b(?:before|prior|earlier|ahead)\b|[之以]?前", re.I)
+_LATER = re.compile(r"\b(?:after|later|past|following)\b|[之以]?后", re.I)
+
+
+def _days_from(evidence: str, answer: str) -> list[Quantity]:
+    """Times that the evidence counts from an event, as the answer says them: `15 days before` for `day −15`."""
+    found = []
+    for day in _DAY.finditer(plain(evidence)):
+        value, unit = float(day["value"]), unit_at(day["unit"].lower(), 0)
+        if unit and (_AGO if value < 0 else _LATER).search(answer):
+            found.append(Quantity(abs(value), unit[1], day[0], day.start(), day.end()))
+    return found
+
+
+def invented(question: str, sources: Sequence[str], others: Sequence[Quantity] = ()) -> list[str]:
     """The numbers of a question that its sources do not have."""
     if not quantities(question):
         return []
-    proven = [one for source in sources for one in quantities(source)]
+    proven = [*(one for source in sources for one in quantities(source)), *others]
     figures = {figure for source in sources for figure in _figures(source)}
     units = [unit for source in sources for unit in units_named(source)]
     return [
@@ -79,6 +114,28 @@ def unknown_names(text: str, sources: Iterable[str]) -> list[str]:
             break
         there |= forms(source)
     return sorted(name for name in said - there if not _in_other_form(name, there))
+
+
+_SUBSTANCE = re.compile(r"[\u3400-\u9fff]{1,10}?[酯烯烷醇酮醚胺醛腈苯](?![\u3400-\u9fff]{0,2}[酯烯烷醇酮醚胺醛腈苯])")
+_JOINS = re.compile(r"[的了和与及或为是用在成入含由以加]")
+_WHO = re.compile(r"^谁|[由是]谁|谁[^的]")
+
+
+def unknown_in_chinese(question: str, answer: str, evidence: str) -> str | None:
+    """The person or substance that a Chinese answer names and its Chinese evidence does not; or None."""
+    if not re.search(r"[\u3400-\u9fff]{4}", evidence):
+        return None
+    there = plain(evidence)
+    for found in _SUBSTANCE.finditer(plain(answer)):
+        name = _JOINS.split(found[0])[-1]
+        if len(name) >= 3 and name not in there:
+            return name
+    head = ""
+    for a, b in pairwise(plain(answer) if _WHO.search(question) else ""):
+        if a + b in there or not re.match(r"[\u3400-\u9fff]", a):
+            break
+        head += a
+    return head if len(head) >= 2 else None
 
 
 def identifiers(found: Iterable[str]) -> list[str]:

@@ -15,16 +15,28 @@ LONGEST_QUESTION, LONGEST_ANSWER, LONGEST_SUMMARY = 80, 150, 400  # words
 _LONG_QUESTIONS, _LONG_ANSWERS = frozenset(["numerical", "derivation"]), frozenset(["summary", "derivation", "procedure"])
 
 
+_REQUEST = re.compile(
+    r"(?:^|[.;:,]\s+)(?:please\s+)?(?:summari[sz]e|describe|explain|list|compare|contrast|outline|name|state|calculate|compute|derive|give|define|discuss|"
+    r"estimate|determine|show|identify|sketch|find|prove|obtain|express|evaluate|characteri[sz]e|justify|tell)\b"
+    r"|(?:^|[。；，,;])\s*(?:请|试|简述|简要|概括|总结|概述|说明|描述|叙述|解释|列出|列举|比较|对比|计算|推导|估算|求|写出|指出|给出|证明|定义)",
+    re.I,
+)
+
+
 def asks(pair: Candidate) -> Iterator[Fault]:
-    """A question ends like one."""
-    if not pair.question.rstrip().rstrip("”\"')）").endswith(("?", "？")):
+    """A question ends like one, or is a request in the imperative."""
+    if not pair.question.rstrip().rstrip("”\"')）").endswith(("?", "？")) and not _REQUEST.search(pair.question.strip()):
         yield Fault("no-question-mark", pair.question[-40:])
+
+
+_SIGN = re.compile(r"[\u3400-\u9fff]|[A-Za-z0-9-]+")
+_SHORTEST_ZH = 5  # characters: 什么是硬碳
 
 
 def right_length(pair: Candidate) -> Iterator[Fault]:
     """Question and answer are neither too short nor too long."""
     words = length_in_words(pair.question)
-    if words < 4:
+    if words < 4 and (language_of(pair.question) != "zh" or len(_SIGN.findall(pair.question)) < _SHORTEST_ZH):
         yield Fault("too-short", f"a question of {words} words")
     if words > LONGEST_QUESTION * (3 if pair.kind in _LONG_QUESTIONS else 1):
         yield Fault("too-long", f"a question of {words} words")

@@ -63,7 +63,7 @@ def rounds_to(exact: Quantity, shown: Quantity) -> bool:
 @lru_cache(maxsize=2048)
 def quantities(text: str) -> tuple[Quantity, ...]:
     """All quantities of a text, in order. Digits that belong to a name (V-211, H2O, 238U) are none."""
-    read = plain(text)
+    read = without_markers(plain(text))
     taken: list[Quantity] = []
     for found in sorted([*_figures(read), *_words(read), *_fractions(read)], key=lambda one: (one.start, -one.end)):
         if not taken or found.start >= taken[-1].end or (taken[-1].uncertainty and found.start >= taken[-1].start and not found.word):
@@ -71,13 +71,32 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     return tuple(_with_inherited_units(read, taken))
 
 
+_MARKER = re.compile(
+    r"(?:^|(?<=[.;:,!?。；：，！？、]))\s*(?:(?:[Ss]tep|步骤)\s?)?(?P<mark>\d{1,2})\s?(?:[.)、）：:](?=\s?[^\d\s])|[.)：:]\s(?=\d))"
+    r"|(?<![\w)])\((?P<inside>\d{1,2})\)(?=\s?[^\d\s])"
+)
+
+
+def without_markers(text: str) -> str:
+    """A plain text with spaces in place of the markers of a list (`1. … 2. …`, `(1) … (2) …`); other numbers stay where they are."""
+    wanted, marks = 1, list[tuple[int, int]]()
+    for found in _MARKER.finditer(text):
+        name = "mark" if found["mark"] else "inside"
+        if int(found[name]) == wanted:
+            wanted += 1
+            marks.append(found.span(name))
+    for start, end in marks if wanted > 2 else []:
+        text = text[:start] + " " * (end - start) + text[end:]
+    return text
+
+
 # ---- figures
 
-_DIGITS = r"\d+(?:\.\d+)?|\.\d+"
+_DIGITS = r"(?<!\d )\d{1,3}(?: \d{3})+(?:\.\d+)?(?![\d.]| \d)|\d+(?:\.\d+)?|\.\d+"
 _TIMES_TEN = r"(?:\s?[×x·*]\s?10(?:\s?\^\s?\(?(?P<power>[-+]?\d{1,3})\)?|(?P<lost>-?\d{1,2})(?![\d.])))"
 _FIGURE = re.compile(
     rf"(?<![A-Za-z0-9_.^Α-ω])(?<![A-Za-z]-)(?<!\d\.)(?P<open>\()?"
-    rf"(?P<sign>(?<![\w)])[-+]\s?(?=\d)|(?<!plus or )\bminus\s|(?<!正)负\s?|零下\s?)?"
+    rf"(?P<sign>(?<![A-Za-z0-9_Α-ω)铀碳锂氢氦钚钍氚铯钴锶碘镭型号])[-+]\s?(?=\d)|(?<!plus or )\bminus\s|(?<!正)负\s?|零下\s?)?"
     rf"(?P<digits>{_DIGITS})(?!\.\d)"
     rf"(?P<e>[eE][-+]?\d{{1,3}}(?!\w))?(?P<paren>\(\d{{1,3}}\))?(?:\s?±\s?(?P<error>{_DIGITS}))?"
     rf"(?P<close>\))?{_TIMES_TEN}?"
@@ -101,11 +120,14 @@ def _figures(text: str) -> Iterator[Quantity]:
         unit = unit_at(text, at)
         if unit is None and re.match(r"[A-Za-zΑ-ω_]", text[end : end + 1]) and not _ORDINAL.match(text, end):
             continue  # 238U, 3D: a name
-        digits = found["digits"]
+        if len(found["digits"]) == 4 and re.search(r"\b[A-Z]/$", text[:start]):
+            continue  # C/2017 W4: a designation
+        digits = found["digits"].replace(" ", "")
         value = 1.0 if exponent is not None and not found["power"] and not found["lost"] and digits == "10" else float(digits)
         factor *= 10.0 ** (exponent or 0)
         place = 10.0 ** -len(digits.partition(".")[2]) * factor
         sign = -1.0 if found["sign"] and not found["sign"].startswith("+") else 1.0
+        sign = -1.0 if text[max(0, start - 2) : start] == "^-" else sign  # an exponent with decimals
         error = _error(found, place, factor)
         stop, kind = (unit[0], unit[1]) if unit else (end, NO_UNIT)
         yield Quantity(sign * value * factor, kind, text[start:stop], start, stop, place, _significant(digits), error)
@@ -136,7 +158,7 @@ def _scale(text: str, end: int) -> tuple[float, int]:
 def _error(found: re.Match[str], place: float, factor: float) -> float:
     """The uncertainty: `5.0 ± 0.3`, `5.0(3)`."""
     if found["error"]:
-        return float(found["error"]) * factor
+        return float(found["error"].replace(" ", "")) * factor
     return float(found["paren"][1:-1]) * place if found["paren"] else 0.0
 
 

@@ -13,7 +13,8 @@ from functools import lru_cache
 from qagen.checks.alignment import misplaced, other_clause
 from qagen.checks.candidate import Candidate as Candidate
 from qagen.checks.candidate import Fault as Fault
-from qagen.checks.figures import identifiers, invented, other_rate, unknown_names, unproven, wrong_kind
+from qagen.checks.elements import names
+from qagen.checks.figures import identifiers, invented, other_rate, unknown_in_chinese, unknown_names, unproven, wrong_kind
 from qagen.checks.form import asks, bare, choices, keeps_the_wording, no_example, no_loop, right_length, same_language
 from qagen.checks.injection import addresses_a_model as addresses_a_model
 from qagen.checks.injection import repeats_an_order
@@ -22,7 +23,7 @@ from qagen.checks.relevance import answered_by, asks_why, better_sentence, no_re
 from qagen.checks.standalone import names_nothing, refers_to_the_work
 from qagen.checks.standalone import points_outside as points_outside
 from qagen.checks.steps import Recomputed, recompute
-from qagen.checks.subjects import headings, other_condition, wrong_cell, wrong_place
+from qagen.checks.subjects import caption, cells, headings, other_condition, wrong_cell, wrong_place
 from qagen.checks.support import half_answered, is_honest, left_out, says_yes_or_no, shortened_list, turned, unsupported
 from qagen.checks.symbols import bare_acronyms, unexplained, without_explained
 from qagen.checks.words import content_words, language_of, length_in_words
@@ -98,17 +99,22 @@ def _numbers_proven(pair: Candidate) -> Iterator[Fault]:
     others: list[Quantity] = [*quantities(pair.question)] if len(quantities(pair.answer)) > 1 or length_in_words(pair.answer) > 8 else []
     if pair.steps or pair.kind in _DERIVED:
         others += _computed(pair).results
+    tabled = cells(pair.evidence, pair.context)
     source = f"{pair.evidence}\n{pair.context}" if pair.kind in ("summary", "unanswerable") else pair.evidence
     counted = [] if others else [one for one in quantities(pair.question) if one.word]
-    missing = unproven(pair.answer, source, pair.context, others, counted)
+    missing = unproven(pair.answer, source, pair.context, [*others, *tabled], counted)
     if pair.kind in _COMPARED or _ASKS_TO_COMPARE.search(pair.question):
         missing = [(reason, what) for reason, what in missing if not _compared(what, quantities(pair.evidence))]
+    if words := unknown_in_chinese(
+        pair.question, pair.answer, f"{pair.evidence} {pair.question} {pair.context if pair.kind == 'summary' else ''}"
+    ):
+        yield Fault("name-not-in-evidence", f"the answer's {words}")
     if words := other_rate(pair.answer, pair.evidence):
         yield Fault("wrong-unit", words)
     for reason in dict.fromkeys(reason for reason, _ in missing):
         yield Fault(reason, f"the answer's {', '.join(what for why, what in missing if why == reason)}")
     given = pair.kind in (*_DERIVED, "unanswerable")  # their questions may set values of their own
-    if not given and (strange := invented(pair.question, (pair.evidence, pair.context, pair.title))):
+    if not given and (strange := invented(pair.question, (pair.evidence, pair.context, pair.title), tabled)):
         yield Fault("number-invented", f"the question's {', '.join(strange)}")
 
 
@@ -150,14 +156,29 @@ def _translated(pair: Candidate) -> bool:
 
 
 def _before(pair: Candidate, always: bool = False) -> str:
-    """What an evidence that begins with a pronoun speaks of: the sentences right before it."""
+    """What an evidence that begins with a pronoun speaks of, or is a table or a formula: the sentences right before it."""
     if not always and not _LEANING.match(pair.evidence):
         return ""
-    at = pair.context.find(pair.evidence[:40])
-    return pair.context[max(0, at - 400) : at] if at > 0 else ""
+    if pair.evidence.count("|") >= 2:
+        return f"{headings(pair.evidence, pair.context)} {caption(pair.evidence, pair.context)}"
+    at = pair.context.find(pair.evidence.strip().partition("\n")[0][:40])
+    near = pair.context[max(0, at - 400) : at] if at > 0 else ""
+    return " ".join([near, *_appositions(near, pair.context)])
 
 
-_LEANING = re.compile(r"\s*(?:It|Its|They|Their|This|These|Those|Both|Such|The|Here|He|She|其|它|该|此|这)\b|\s*[其它该此这]")
+def _appositions(near: str, context: str) -> list[str]:
+    """What a text says the labels of the sentences nearby are: `CR-5, which is 4.5 wt% ruthenium`."""
+    labels = {found[0] for found in re.finditer(r"\b[A-Z][A-Za-z]*-?\d+\b", near)}
+    said = [
+        re.search(rf"\b{re.escape(label)}\s?(?:, which (?:is|are|was|were)\b|\()[^.;。；]{{0,100}}", context) for label in sorted(labels)
+    ]
+    return [found[0] for found in said if found]
+
+
+_LEANING = re.compile(
+    r"\s*(?:It|Its|They|Their|This|These|Those|Both|Such|The|Here|He|She|其|它|该|此|这)\b|\s*[其它该此这]"
+    r"|\s*(?:\||\$|\\|[A-Za-z]\s=)"
+)
 
 
 def _keeps_the_answer(pair: Candidate) -> Iterator[Fault]:
@@ -168,6 +189,7 @@ def _keeps_the_answer(pair: Candidate) -> Iterator[Fault]:
     whole = bool(answer) and re.search(rf"(?<![a-z0-9.]){re.escape(answer)}(?![a-z0-9])", question)
     mine, asked = quantities(pair.answer), {one.key for one in quantities(pair.question)}
     value = len(mine) == 1 and length_in_words(pair.answer) <= 3 and mine[0].key in asked and bool(mine[0].unit.dimension)
+    value = value and pair.kind not in _DERIVED  # who converts a value repeats it in another unit
     if whole or value or (words and words <= set(content_words(pair.question))):
         yield Fault("answer-in-question", f"`{pair.answer[:60]}` is said by the question")
 
@@ -179,7 +201,8 @@ def _on_the_source(pair: Candidate) -> Iterator[Fault]:
     if not pair.evidence.strip() or language_of(pair.evidence) != language_of(pair.question):
         return
     shared = set(content_words(pair.question)) & set(content_words(_sentences(pair)))
-    if not shared and _continues(pair) and not set(content_words(pair.answer)).isdisjoint(content_words(pair.evidence)):
+    goes_on = not shared and (_continues(pair) or _named_before(pair))
+    if goes_on and not set(content_words(pair.answer)).isdisjoint(content_words(pair.evidence)):
         shared = set(content_words(pair.question)) & set(content_words(f"{_before(pair, always=True)} {pair.title}"))
     if pair.kind == "unanswerable" and not shared:  # what is missing may be called by another form of the word: corrode, corrosion
         stems = {word[:_STEM] for word in content_words(_sentences(pair)) if len(word) >= _STEM}
@@ -194,6 +217,11 @@ def _on_the_source(pair: Candidate) -> Iterator[Fault]:
 
 
 _STEM = 5  # letters by which two forms of a word are known
+
+
+def _named_before(pair: Candidate) -> bool:
+    """Whether the sentences before the evidence name what the question names."""
+    return bool(names(pair.question) & names(_before(pair, always=True)))
 
 
 def _continues(pair: Candidate) -> bool:
@@ -212,6 +240,18 @@ def _sentences(pair: Candidate) -> str:
         if at >= 0 and line.strip():
             found += [pair.context[span.start : span.end] for span in spans if span.start < at + len(line) and at < span.end]
     return "\n".join(found)
+
+
+def _leaning(pair: Candidate) -> str:
+    """The sentences of the evidence, with the one before where the first goes on about its subject: `The growth follows …`."""
+    at = pair.context.find(pair.evidence[:40])
+    before = [span for span in _spans(pair.context) if span.end <= at]
+    if not before or not _GOES_ON.match(pair.evidence) or pair.evidence.count("|") >= 2:
+        return _sentences(pair)
+    return f"{pair.context[before[-1].start : before[-1].end]}\n{_sentences(pair)}"
+
+
+_GOES_ON = re.compile(r"(?:It|They|This|These|The\s[a-z]+)\s(?:is|are|was|were|has|had|[a-z]+s|[a-z]+ed)\b|[其它该此这]")
 
 
 @lru_cache(maxsize=256)
@@ -246,7 +286,7 @@ def _elsewhere(pair: Candidate) -> str | None:
         return words
     if words := other_modifier(pair.question, pair.evidence):
         return words
-    if pair.kind not in _COMPARED and (words := better_sentence(pair.question, pair.answer, _sentences(pair), pair.context, pair.title)):
+    if pair.kind not in _COMPARED and (words := better_sentence(pair.question, pair.answer, _leaning(pair), pair.context, pair.title)):
         return f"the source speaks of it elsewhere: `{words[:120]}`"
     return None
 

@@ -108,7 +108,9 @@ _THAT_CASE = re.compile(
     re.I,
 )
 _SAID_CASE = re.compile(
-    r"\b(?:if|when|where|given|suppose|assum\w+|with|after|once|while|during)\b|如果|若|当|假设|设|时[,，]|后[,，]", re.I
+    r"\b(?:if|when|where|given|suppose|assum\w+|with|after|once|while|during)\b|\b(?:at|in|on|under|for)\s+(?:which|what)\b.*,\s*and\b"
+    r"|如果|若|当|假设|设|时[,，]|后[,，]",
+    re.I,
 )
 
 

@@ -144,7 +144,7 @@ def _equations(step: str) -> tuple[list[str], list[tuple[Value, bool]]]:
         if left is None or right is None or (left.parts == 1 and right.parts == 1 and not _converts(left, right)):
             continue
         rough = bool(_ROUGH.search(relation[0] + step[relation.end() : relation.end() + 8]))
-        if _agree(left, right, rough):
+        if _agree(left, right, rough) or _turned_by_hand(step[begin : relation.start()], left, right):
             proven.append((right, rough))
         else:
             wrong.append(f"{step[begin:stop].strip()[-80:]}: gives {_shown(left, right)}")
@@ -196,6 +196,20 @@ def _agree(left: Value, right: Value, rough: bool) -> bool:
     return bare and (
         _near(left.base, right.number, right.place, slack, rough)
         or _near(left.number, right.base, right.place * right.unit.scale, slack, rough)
+    )
+
+
+_FACTOR = re.compile(r"(?P<sign>[×·*/÷])\s?(?P<factor>\d+(?:\.\d+)?)(?!\s?[A-Za-zμΩ°%\d.])")
+
+
+def _turned_by_hand(expression: str, left: Value, right: Value) -> bool:
+    """Whether a bare factor turns one unit into the other: `900 min⁻¹ / 60 = 15 s⁻¹`."""
+    if left.unit.dimension != right.unit.dimension or not left.unit.dimension or left.mixed:
+        return False
+    ratio = right.unit.scale / left.unit.scale
+    factors = [float(found["factor"]) ** (1 if found["sign"] in "/÷" else -1) for found in _FACTOR.finditer(expression)]
+    return any(close(factor, ratio) and not close(factor, 1.0) for factor in factors) and _near(
+        left.number, right.number, right.place, _SLACK, rough=False
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from qagen.checks.alignment import class_of
 from qagen.checks.elements import forms, names
 from qagen.checks.quantities import Quantity, quantities
+from qagen.checks.relevance import asks_why
 from qagen.checks.support import worded
 from qagen.checks.typography import plain
+from qagen.checks.units import unit_at
 from qagen.checks.words import content_words
 
 
@@ -27,11 +30,16 @@ def wrong_place(question: str, answer: str, evidence: str) -> str | None:
     mine = set.intersection(*map(set, said.values()))
     asked = {key: places for key, places in strong.items() if not mine & set(places)}
     theirs = {place for places in asked.values() for place in places}
+    if evidence.count("|") >= 2 and _AMONG.search(question) and len(theirs) > 1 and len(strong) > 1:
+        return None  # `which of W1 to W4`: the answer is one of them, or between
     if len(asked) < len(strong) or not mine or not all(any(_parallel(clauses[a], clauses[b]) for a in theirs) for b in mine):
         return None
     if evidence.count("|") < 2 and all(_inherited(key, places, mine, clauses) for key, places in asked.items()):
         return None
     return f"`{', '.join(sorted(map(_named, said)))}` is said of another than `{', '.join(sorted(map(_named, asked)))}`"
+
+
+_AMONG = re.compile(r"\bwhich\b|\bwhat\b.*\b\w+est\b|哪", re.I)
 
 
 def _inherited(key: object, places: Sequence[int], mine: Collection[int], clauses: Sequence[str]) -> bool:
@@ -136,16 +144,71 @@ def _sets_a_condition(question: str, one: Quantity) -> bool:
 
 def wrong_cell(question: str, answer: str, evidence: str, context: str) -> str | None:
     """Why the cell of a table that answers is not the one that is asked for: another column or row is named; or None."""
-    for header, rows in _tables(f"{context}\n{evidence}"):
+    if asks_why(question):
+        return None  # a value in a reason is no answer
+    whole = list(_tables(context))
+    held = {" ".join(row) for _, rows in whole for row in rows}
+    for header, rows in [*whole, *(table for table in _tables(evidence) if " ".join(table[0]) not in held)]:
         for row in rows:
             columns = [number for number, cell in enumerate(row) if number and _answers(cell, answer)]
             if len(columns) != 1 or not any(" ".join(row) in " ".join(_cells(line)) for line in evidence.split("\n")):
                 continue
-            if found := _other_cell(question, header, columns[0]):
+            found = _other_cell(question, header, columns[0])
+            if found and not _tells(answer, row[header.index(found)]):
                 return f"`{answer[:40]}` stands under `{header[columns[0]]}`, not under `{found}`"
             if found := _other_row(question, row, rows, columns[0]):
                 return f"`{answer[:40]}` stands in the row of `{row[0]}`, not in that of `{found}`"
     return None
+
+
+def _tells(answer: str, cell: str) -> bool:
+    """Whether an answer of several values tells that of a cell too."""
+    return bool({one.value for one in quantities(cell)} & {one.value for one in quantities(answer)[1:]})
+
+
+def cells(evidence: str, context: str) -> list[Quantity]:
+    """The values of the cited rows in the units and with the factors of their headings: 0.92 under `Q (10^28/s)`, 41 under `Day`."""
+    lines = {" ".join(_cells(line)) for line in evidence.split("\n") if line.count("|") >= 2}
+    if not lines:
+        return []
+    return [
+        found
+        for header, rows in _tables(context)
+        for row in rows
+        if " ".join(row) in lines
+        for head, cell in zip(header, row, strict=True)
+        for found in _under(head, cell)
+    ]
+
+
+_HEAD_FACTOR = re.compile(r"\s*(?:[×x*·]\s?)?(?:10\^(?P<power>-?\d{1,2}))?\s*")
+_HEAD_UNIT = re.compile(r"[(\[（]\s*([^()\[\]（）]{1,32})\s*[)\]）]|[,，/]\s+(?P<behind>[^,，/]{1,20})$")
+
+
+def _under(head: str, cell: str) -> Iterator[Quantity]:
+    read = plain(head)
+    bracket = _HEAD_UNIT.search(read)
+    inside = (bracket[1] or bracket["behind"]) if bracket else read.lower()
+    factor = _HEAD_FACTOR.match(inside)
+    power = int(factor["power"]) if factor and factor["power"] else 0
+    unit = unit_at(inside, factor.end() if factor else 0)
+    whole = unit is not None and unit[0] == len(inside.rstrip())
+    if not power and not whole:
+        return
+    for one in quantities(cell):
+        if not one.unit.dimension:
+            scaled = replace(one, value=one.value * 10.0**power, place=one.place * 10.0**power)
+            yield scaled
+            if unit and whole:
+                yield replace(scaled, unit=unit[1])
+
+
+def caption(evidence: str, context: str) -> str:
+    """The paragraph before the table from which the evidence has rows: it says what the headings mean."""
+    row = next((line for line in evidence.split("\n") if line.count("|") >= 2), "")
+    lines = context[: max(0, context.find(row))].split("\n") if row else []
+    above = [line for line in lines if line.strip() and line.count("|") < 2]
+    return above[-1] if above else ""
 
 
 def headings(evidence: str, context: str) -> str:
@@ -167,6 +230,8 @@ def _other_cell(question: str, header: Sequence[str], column: int) -> str | None
 
 def _other_row(question: str, row: Sequence[str], rows: Sequence[Sequence[str]], column: int) -> str | None:
     """The row that the question names instead of the one that answers."""
+    if _AMONG.search(question) and sum(_labels(other[0], question) or other[0] in question for other in rows if other[0]) > 1:
+        return None  # `which of W1 to W4`
     own = _named_cells(question, row, column)
     best = max(((_named_cells(question, other, column), other[0]) for other in rows if other is not row), default=(0, ""))
     return best[1] if best[0] > own else None

@@ -67,7 +67,7 @@ _UNLIKE = re.compile(
     re.I,
 )
 _NOT_NEGATED_ZH = re.compile(
-    r"是否|能否|可否|非常|不同|不仅|无论|不但|不断|未来|无线|无机|无氧|无载|不锈钢|不确定|不稳定|无限|不久|不少|不过|不等|不变|没收|非线性"
+    r"是否|能否|可否|会不会|是不是|能不能|有没有|要不要|可不可|非常|不同|不仅|无论|不但|不断|未来|无线|无机|无氧|无载|不锈钢|不确定|不稳定|无限|不久|不少|不过|不等|不变|没收|非线性"
 )
 _TWO_THINGS = re.compile(
     r"^(?:how|in what way|to what extent)\s+(?:do|does|did|are|is|were|was|will|would|have|has)\s+(?:the\s+)?"
@@ -219,16 +219,43 @@ def turned(question: str, answer: str, evidence: str) -> str | None:
         return f"the evidence does not deny `{found}`"
     if found := _preferred_there(answer, evidence, question):
         return f"the evidence has something else rather than `{found}`"
-    if contrary := opposed(answer, f"{evidence} {question}"):
+    contrary = [word for word in opposed(answer, f"{evidence} {question}") if word not in _ENDS or not _IN_ORDER.search(evidence)]
+    if contrary:
         return f"`{contrary[0]}` is the opposite of what the evidence says"
     return None
+
+
+_ENDS = frozenset(["first", "last"])  # of an order, which the evidence may tell by `then`
+_IN_ORDER = re.compile(r"\b(?:then|next|finally|subsequently|afterwards|thereafter|before|after)\b|然后|随后|接着|再", re.I)
+_UNCHANGED = re.compile(
+    r"\b(?:unchanged|unaffected|unaltered|constant|(?:remain|stay|kept|keep)\w*\s+(?:the\s+)?same)\b|不变|不受|照旧", re.I
+)
+_EFFECT = re.compile(r"\s*(?:[a-z]+\s)?(?:effect|influence|change|impact|difference|bearing)s?\b|\s*(?:明显)?(?:影响|变化|改变)", re.I)
 
 
 def _wrong_yes_or_no(question: str, answer: str, evidence: str) -> str | None:
     asked = set(content_words(question))
     denied = [found for found in _negated(evidence) if asked & set(content_words(found))]
+    said_so = _set_aside(answer, asked) or denials(_neutral(question))
+    if _YES.match(answer) and not said_so and (found := _set_aside(evidence, asked)):
+        return f"yes, where the evidence says `{found}`"
     if denied and (_YES.match(answer) or (not denials(_neutral(answer)) and not _NO.match(answer))) and not denials(_neutral(question)):
         return f"yes, where the evidence denies `{denied[0].strip()}`"
+    return None
+
+
+_SET_ASIDE = re.compile(
+    r"(?P<what>[A-Za-z][\w-]*)\s(?:is|are|was|were|has\sbeen|had\sbeen)\s(?:deliberately\s)?(?:avoided|omitted|dispensed\swith|left\sout|given\sup|"
+    r"abandoned|absent|unnecessary|superfluous|ruled\sout|excluded)\b|\bwithout\s(?:an?\s|any\s|the\s)?(?P<lacking>[a-z][\w-]*)",
+    re.I,
+)
+
+
+def _set_aside(evidence: str, asked: Collection[str]) -> str | None:
+    """What is asked about and the evidence says was done without: `a gearbox was avoided`."""
+    for found in _SET_ASIDE.finditer(plain(evidence)):
+        if set(content_words(found["what"] or found["lacking"])) & set(asked):
+            return found[0]
     return None
 
 
@@ -239,12 +266,15 @@ def _denied_there(question: str, answer: str, evidence: str) -> str | None:
     stated, asked = set(content_words(worded(answer))), set(content_words(question))
     for sentence in _SENTENCE.split(plain(evidence)):
         for found in _negated(sentence):
+            if _EFFECT.match(found) and _UNCHANGED.search(answer):
+                continue  # the same denial in other words
             words = [word for word in content_words(found) if len(word) > 1][:3]
             clause = _clause_of(sentence, found)
             about = set(content_words(clause))
             if (
                 words
                 and stated & set(words)
+                and (words[0] in stated or len(stated & set(words)) > 1 or not words[0].isascii() or len(words) < 2)
                 and len(stated & about) >= min(2, len(about))
                 and not _elsewhere(words, stated, evidence, clause)
             ):

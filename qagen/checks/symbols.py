@@ -61,11 +61,19 @@ def bare_acronyms(question: str, title: str = "", defined: Collection[str] = (),
             or short.lower() in _STRESSED
             or any(character.isdigit() for character in short)
             or {short.casefold(), acronym.casefold()} & known
+            or _designates(read, acronym)
         ):
             continue
         if not _written_out(read, short) and not (source and _written_out(plain(source), short)) and not _described(read, acronym):
             found.append(acronym)
     return found
+
+
+def _designates(text: str, acronym: str) -> bool:
+    """Whether a bare number stands behind an acronym wherever it is used (`AA 6082`): the two are one name."""
+    bare = {one.start for one in quantities(text) if not one.unit.dimension and one.unit.scale == 1}
+    places = list(re.finditer(rf"\b{re.escape(acronym)}(?![A-Za-z0-9])", text))
+    return bool(places) and all(text[at.end() : at.end() + 1] in (" ", "-") and at.end() + 1 in bare for at in places)
 
 
 def without_explained(text: str, source: str) -> str:

@@ -136,6 +136,8 @@ def _letter(letter: str) -> str:
         return " "
     if letter in "Å\u212b":
         return "Å"  # the unit; without its ring it is an ampere
+    if "①" <= letter <= "⑳":
+        return f"({ord(letter) - ord('①') + 1}) "  # the marker of a list, no digit
     read = unicodedata.normalize("NFKD", letter.translate(_SIGNS)).translate(_SIGNS)
     return "".join(c for c in read if c == _KEPT_MARK or unicodedata.category(c) not in ("Cf", "Cc", "Mn", "Co"))
 

@@ -11,6 +11,7 @@ from qagen.checks.language import language_of as language_of
 
 _CJK_RUN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]+")
 _WORD = re.compile(r"[^\W\d_][\w’'-]*|\d+(?:\.\d+)*")
+_DOUBLED = re.compile(r"[aeiou]([bdgmnprt])\1$")
 _SUFFIX = re.compile(r"(?:ing|ied|ies|ed|es|s|e|y)$")
 
 _STOP_TEXT = (
@@ -52,4 +53,6 @@ def _words(text: str) -> Iterator[str]:
 def _stem(word: str) -> str:
     """A crude stem, good enough to see that `measured` and `measures` are about the same."""
     shorter = _SUFFIX.sub("", word)
+    if len(shorter) >= 4 and word.endswith(("ed", "ing")) and _DOUBLED.search(shorter):
+        shorter = shorter[:-1]  # stopped, stop
     return shorter if len(shorter) >= 3 and word[0].isalpha() else word
