@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from harvest.store import whole_file
 from qagen.records import Example, QAPair
 
 _ROWS: Final = 10_000  # held at a time
@@ -29,18 +28,9 @@ def write_parquet(
     from pyarrow import Table
     from pyarrow.parquet import ParquetWriter
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    os.close(handle)
-    try:
-        with ParquetWriter(name, _schema(), compression="zstd") as writer:
-            for rows in _batches(chats):
-                writer.write_table(Table.from_pylist([_row(chat, pairs[chat.pair_id], title, evidence) for chat in rows], _schema()))
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file, ParquetWriter(file, _schema(), compression="zstd") as writer:
+        for rows in _batches(chats):
+            writer.write_table(Table.from_pylist([_row(chat, pairs[chat.pair_id], title, evidence) for chat in rows], _schema()))
 
 
 def _row(chat: Example, pair: QAPair, title: Callable[[str], str], evidence: Callable[[QAPair], Sequence[str]]) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import tempfile
 from array import array
 from collections import Counter
@@ -20,7 +19,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from harvest.store import FieldsmithError, UsageError
+from harvest.store import FieldsmithError, UsageError, whole_file
 from qagen.curate.dedup import THRESHOLD, are_wordings, as_text
 from qagen.curate.embed import Embed
 from qagen.curate.features import Gathered
@@ -216,15 +215,5 @@ class _Vectors:
 
 
 def _write(path: Path, lines: Iterator[bytes]) -> None:
-    """Write lines to a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with whole_file(path) as file:
+        file.writelines(lines)

@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import IO
 
 from harvest.records import Rejection
-from harvest.store import UsageError, fingerprint, is_done, load_lines, mark_done, sha256_file
+from harvest.store import UsageError, fingerprint, is_done, load_lines, mark_done, sha256_file, whole_file
 from qagen.config import OwnConfig, QAGenConfig
 from qagen.own.callables import code_of
 from qagen.own.pairs import STAGE, at_home, read_own
 from qagen.records import QAPair
+from qagen.version import code_print
 
-_RULES = 1  # raise it when layouts or ids change: sources are then read again
 _log = logging.getLogger(__name__)
 
 
@@ -84,7 +81,7 @@ def _source(own: OwnConfig, run: Path, seed: int) -> bool:
     if is_done(path, key) and refused.exists():
         return False
     counts, said = Counter[str](), set[str]()
-    with _whole_file(refused) as bad, _whole_file(path) as good:
+    with whole_file(refused) as bad, whole_file(path) as good:
         for outcome in read_own(own, seed):
             record = outcome if isinstance(outcome, Rejection) else _once(at_home(outcome.pair, own.name), said)
             if isinstance(record, Rejection):
@@ -105,30 +102,13 @@ def _once(pair: QAPair, said: set[str]) -> QAPair | Rejection:
 def _key(own: OwnConfig, seed: int) -> str:
     settings = own.model_dump(mode="json", exclude={"path", "folder"})
     if own.callable is not None:
-        return fingerprint(_RULES, settings, seed, code_of(own.callable, own.folder))
+        return fingerprint(code_print(), settings, seed, code_of(own.callable, own.folder))
     if own.dataset is not None:
-        return fingerprint(_RULES, settings)
+        return fingerprint(code_print(), settings)
     path = own.path or Path()
     files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path] if path.is_file() else []
-    return fingerprint(_RULES, settings, [sha256_file(one) for one in files])
+    return fingerprint(code_print(), settings, [sha256_file(one) for one in files])
 
 
-def _write(file: TextIO, record: QAPair | Rejection) -> None:
-    file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
-
-
-@contextmanager
-def _whole_file(path: Path) -> Iterator[TextIO]:
-    """A file to write line by line that appears as a whole or not at all, however large it is."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+def _write(file: IO[bytes], record: QAPair | Rejection) -> None:
+    file.write(f"{json.dumps(asdict(record), ensure_ascii=False)}\n".encode())
