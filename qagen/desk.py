@@ -59,10 +59,6 @@ class Desk:
             return BatchTeacher(config, account, self._run)
         return Teacher(config, account, _served(config.model) if config.serve else None)
 
-    def has(self, role: Role) -> bool:
-        """Whether a run has somebody in this role."""
-        return role in self._configs
-
     def file(self, name: str) -> File:
         """What is asked about one document, under its name."""
         return File(self, Ledger(self._folder, name))

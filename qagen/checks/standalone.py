@@ -173,7 +173,6 @@ _COUNTED = re.compile(
 _ZH_VAGUE = re.compile(
     r"(?:所(?:提出|设计|研究|使用|采用|述|用)的?|新提出的|第[一二三四五六七八九十]个?)(?:样品|方法|装置|算法|模型|实验|系统|方案|探测器|器件|技术)"
 )
-_SAID_ABOUT = re.compile(r"\b(?:of|for|in|at|on|with|called|named|used|by|from|that|which|to|when|during|after|before|under|between|if)\b")
 
 
 def _unnamed(question: str, title: str) -> str | None:
