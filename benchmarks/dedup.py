@@ -27,10 +27,10 @@ from pathlib import Path
 from made_pairs import made_pairs
 from table import print_table
 
+from harvest.embed import Embed, load_embedder
 from qagen import deduplicate
 from qagen.curate.contamination import ExamCheck
 from qagen.curate.dedup import THRESHOLD
-from qagen.curate.embed import Embed, load_embedder
 from qagen.curate.stream import deduplicate_file
 from qagen.records import ExamQuestion, QAPair
 

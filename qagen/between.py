@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
+from harvest.embed import load_embedder
 from harvest.records import Document, Rejection
 from harvest.store import fingerprint, is_done, load, load_lines, mark_done, safe_name, save_lines
 from qagen.checks.judge import Verdict, judge_pairs, settled
 from qagen.chunk import chunk_document
 from qagen.config import JudgeConfig, QAGenConfig
-from qagen.curate.embed import load_embedder
 from qagen.desk import Desk, File
 from qagen.kinds.across import KIND, write_across
 from qagen.kinds.partners import choose_partners

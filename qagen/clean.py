@@ -24,8 +24,8 @@ from qagen.records import QAPair
 
 def dedup(given: Sequence[str]) -> None:
     """`python -m qagen dedup`: one of the pairs that ask the same."""
+    from harvest.embed import load_embedder
     from qagen.curate.dedup import THRESHOLD
-    from qagen.curate.embed import load_embedder
     from qagen.curate.stream import deduplicate_file
 
     parser = _parser("dedup", "Keep one of the pairs that ask the same; kept lines go to standard output as they are.")

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harvest.embed import load_embedder
 from harvest.store import FieldsmithError, UsageError
 from qagen.curate.dedup import deduplicate
-from qagen.curate.embed import load_embedder
 from qagen.records import QAPair
 
 WORDS = ["what", "is", "the", "beam", "energy", "ring", "束", "流", "能", "量"]
@@ -91,7 +91,7 @@ def test_a_name_that_is_none_is_told_in_one_sentence(name: str, words: str) -> N
 
 def test_a_model_that_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    code = "from qagen.curate.embed import load_embedder\nload_embedder('nobody/no-such-model')"
+    code = "from harvest.embed import load_embedder\nload_embedder('nobody/no-such-model')"
     done = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
@@ -119,7 +119,7 @@ def test_a_missing_library_is_named_with_its_extra(tmp_path: Path) -> None:
     code = (
         "import importlib.util as u\nfind = u.find_spec\n"
         "u.find_spec = lambda name, *rest: None if name == 'model2vec' else find(name, *rest)\n"
-        f"from qagen.curate.embed import load_embedder\nload_embedder({str(tmp_path)!r})"
+        f"from harvest.embed import load_embedder\nload_embedder({str(tmp_path)!r})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "pip install fieldsmith[embed]" in done.stderr

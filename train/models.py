@@ -77,6 +77,16 @@ def _model_folder(path: Path, reference: str) -> Path:
     return path
 
 
+def identity(reference: str) -> object:
+    """What tells a base model from another under the same name; the hub's own are told by their id."""
+    where = resolve(reference)
+    if isinstance(where, str):
+        return where
+    if where.is_file():
+        return sha256_file(where)
+    return [[path.name, path.stat().st_size] for path in sorted(where.iterdir()) if path.is_file()]
+
+
 # ---- GGUF -> folder, once
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harvest.embed import Embed, load_embedder
 from harvest.records import Document, Paper, Rejection, may_publish
 from harvest.store import FieldsmithError, UsageError, save_lines
 from qagen.checks.conflicts import Conflict, find_conflicts
@@ -20,7 +21,6 @@ from qagen.curate.cards import Cards
 from qagen.curate.dataset import corpus, examples, for_part, representatives
 from qagen.curate.decontaminate import assert_no_leaks, decontaminate, held_out_grams
 from qagen.curate.dedup import DedupResult, Dropped, deduplicate
-from qagen.curate.embed import Embed, load_embedder
 from qagen.curate.exams import draw_exam, halves, read_expert, untouched, write_exams
 from qagen.curate.making import making_of
 from qagen.curate.parquet import write_parquet

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from qagen.curate.embed import Embed, Vectors
+from harvest.embed import Embed, Vectors
 from qagen.curate.guards import contradict
 from qagen.curate.likeness import Neighbours, Pair, Reading, dice, difference, other_thing, read, read_pair
 from qagen.records import ExamQuestion

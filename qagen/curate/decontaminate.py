@@ -18,11 +18,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from harvest.embed import Embed
 from harvest.records import Document, Rejection
 from harvest.store import FieldsmithError, load_lines
 from qagen.curate.chats import asked
 from qagen.curate.contamination import ExamCheck
-from qagen.curate.embed import Embed
 from qagen.curate.exams import verify_seal
 from qagen.curate.likeness import read, same_answer
 from qagen.curate.words import grams, words

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from qagen.curate.embed import Embed
+from harvest.embed import Embed
 from qagen.curate.features import Gathered
 from qagen.curate.likeness import Pair, read_pair
 from qagen.curate.links import Choice, Found, Link, Reason, find, resolve
@@ -75,7 +75,7 @@ def deduplicate(pairs: Iterable[QAPair], *, threshold: float = THRESHOLD, embed:
     """Keep one of the pairs that ask the same.
 
     `threshold` is the likeness of two pairs, in (0, 1]: the Dice coefficient of the content words of their questions, or, with
-    `embed` (see `qagen.curate.embed.load_embedder`), the cosine of question and answer on a scale on which 0.5 is as good as
+    `embed` (see `harvest.embed.load_embedder`), the cosine of question and answer on a scale on which 0.5 is as good as
     0.5 in words. Which are kept does not depend on the order of the pairs: an original before a paraphrase, then the higher
     mean score, then the smaller id.
     """

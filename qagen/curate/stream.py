@@ -19,9 +19,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from harvest.embed import Embed
 from harvest.store import FieldsmithError, UsageError, whole_file
 from qagen.curate.dedup import THRESHOLD, are_wordings, as_text
-from qagen.curate.embed import Embed
 from qagen.curate.features import Gathered
 from qagen.curate.likeness import Pair, read_pair
 from qagen.curate.links import find, resolve

@@ -18,8 +18,8 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
+from harvest.embed import Embed
 from qagen.config import QAGenConfig
-from qagen.curate.embed import Embed
 from qagen.kinds.entities import entities
 from qagen.records import Chunk, Part, SplitEntry
 
