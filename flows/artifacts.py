@@ -2,41 +2,103 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from typing import Any
+
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.cost import cost_line
 from flows.field_run import FieldRun
-from flows.findings import Exam, Findings, findings
-from flows.terminal import summary
+from flows.figures import ARM_TITLES, comparison_title, nats, points
+from flows.findings import Findings, findings
+from flows.terminal import plain, summary
+from train.records import Estimate
+from train.release.markdown import escaped
+
+Row = dict[str, Any]
 
 
 def publish_artifacts(run: FieldRun) -> None:
-    """Leave the report, the exam table and the rejections as artifacts of this flow run."""
+    """Leave the report, the exams, the gains, the gate, the exports and the rejections as artifacts of this flow run."""
     found = findings(run)
     key = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in run.name.lower()).strip("-") or "field"
-    create_markdown_artifact(key=f"{key}-report", markdown=_markdown(found), description=found.headline)
-    create_table_artifact(
-        key=f"{key}-exams", table=[_row(exam) for exam in found.exams], description="Base against tuned model, 95 % intervals"
-    )
-    create_table_artifact(key=f"{key}-rejections", table=_rejections(found), description="What was left out, and why")
+    create_markdown_artifact(key=f"{key}-report", markdown=markdown(found), description=plain(found.headline.said.claim))
+    for name, (rows, description) in tables(found).items():
+        create_table_artifact(key=f"{key}-{name}", table=rows, description=description)
 
 
-def _markdown(found: Findings) -> str:
-    return f"# {found.run.config.title}\n\n{found.headline}\n\nCost: {cost_line(found.cost)}\n\n```\n{summary(found)}\n```\n"
+def markdown(found: Findings) -> str:
+    """The headline, and the summary that a terminal shows; nothing foreign in it becomes Markdown."""
+    said, text = found.headline, summary(found)
+    fence = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
+    beside = "\n\n".join(escaped(sentence) for sentence in said.beside)
+    head = f"# {escaped(found.run.config.title)}\n\n**{escaped(said.first)}**\n\n{escaped(said.gate)}\n\n{beside}\n\n"
+    return f"{head}Cost: {escaped(cost_line(found.cost))}\n\n{fence}\n{text}\n{fence}\n"
 
 
-def _row(exam: Exam) -> dict[str, object]:
-    row: dict[str, object] = {"exam": exam.title, "n": exam.n, "base nll": round(exam.base_nll, 3), "tuned nll": round(exam.tuned_nll, 3)}
-    row["nll gain"] = exam.nll.nats
-    if exam.accuracy is not None:
-        row |= {"base choices": exam.base_accuracy, "tuned choices": exam.tuned_accuracy}
-        row["choices gain"] = f"{exam.accuracy.value:+.3f} [{exam.accuracy.low:+.3f}, {exam.accuracy.high:+.3f}]"
-    return row
+def tables(found: Findings) -> dict[str, tuple[list[Row], str]]:
+    """Name -> rows and what they are; a table with nothing in it is left out."""
+    every = {
+        "exams": (list(_scores(found)), "What each model scored"),
+        "gains": (list(_gains(found)), "What each model gains over another, with 95 % intervals"),
+        "gate": (list(_gate(found)), "What a model must have shown before it leaves"),
+        "parity": (list(_parity(found)), "The exam again on every exported form"),
+        "rejections": (list(_rejections(found)), "What was left out, and why"),
+    }
+    return {name: (rows, description) for name, (rows, description) in every.items() if rows}
 
 
-def _rejections(found: Findings) -> list[dict[str, object]]:
-    return [
-        {"stage": stage, "reason": reason, "count": count}
-        for stage, reasons in found.rejections.items()
-        for reason, count in reasons.items()
-    ]
+def _scores(found: Findings) -> Iterator[Row]:
+    for exam in found.exams:
+        for arm, score in exam.arms:
+            yield {
+                "exam": plain(exam.title),
+                "n": exam.report.n,
+                "model": ARM_TITLES[arm],
+                "nats per token": round(score.nll, 3),
+                "right choices": _rounded(score.accuracy),
+                "right free answers": _rounded(score.match),
+            }
+
+
+def _gains(found: Findings) -> Iterator[Row]:
+    for exam in found.exams:
+        for name, gain, likelihood in exam.gains:
+            yield {
+                "exam": plain(exam.title),
+                "comparison": comparison_title(name),
+                "nats per token": nats(likelihood),
+                "right choices, points": _points(gain.accuracy),
+                "right free answers, points": _points(gain.match),
+            }
+
+
+def _gate(found: Findings) -> Iterator[Row]:
+    for check in found.gate.checks if found.gate else ():
+        yield {"check": check.name, "holds": check.passed, "found": plain(check.said)}
+
+
+def _parity(found: Findings) -> Iterator[Row]:
+    for row in found.parity.rows if found.parity else ():
+        yield {
+            "form": row.form,
+            "holds": row.passed,
+            "drift, nats": round(row.drift, 4),
+            "allowed": row.tolerance,
+            "same choices": row.agree,
+        }
+
+
+def _rejections(found: Findings) -> Iterator[Row]:
+    for stage, reasons in found.rejections.items():
+        for reason, count in reasons.items():
+            yield {"stage": stage, "reason": plain(reason), "count": count}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
+
+
+def _points(gain: Estimate | None) -> str:
+    return points(gain) if gain else ""

@@ -4,6 +4,8 @@ No `from __future__ import annotations` here: Prefect reads the real types to ch
 from the docstring's Args.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from prefect import flow, task
@@ -29,6 +31,25 @@ def _step(run: FieldRun, step: Step) -> "bool | State[Any]":
         return Failed(message=str(error))
 
 
+@task(name="trial", cache_policy=NO_CACHE, persist_result=False)
+def _piece(work: Callable[[Any], Any], piece: Any) -> Any:
+    try:
+        return work(piece)
+    except FieldsmithError as error:
+        return Failed(message=str(error))
+
+
+def _as_tasks(name: str, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
+    """Each piece is a task of its own, so that Prefect shows it and its time; one after the other, as all want the same GPU."""
+    done = []
+    for number, piece in enumerate(pieces, 1):
+        state = _piece.with_options(name=f"{name} {number}")(work, piece, return_state=True)
+        if not state.is_completed():
+            raise FieldsmithError(f"{name} {number}: {state.message}")
+        done.append(state.result())
+    return done
+
+
 @flow(name=NAME)
 def build_domain_model(
     field: Annotated[str, Field(min_length=1, examples=["demo", "accelerators"])],
@@ -48,7 +69,7 @@ def build_domain_model(
     """
     show_packages()
     try:
-        run = open_run(field, max_papers=max_papers, seed=seed, refresh=refresh)
+        run = replace(open_run(field, max_papers=max_papers, seed=seed, refresh=refresh), each=_as_tasks)
         with hold(run.run, f"the run folder of field {run.name}"):
             return _all_steps(run, publish)
     except FieldsmithError as error:

@@ -7,7 +7,7 @@ the run's manifest, and does nothing if that record already stands for the same 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -15,8 +15,11 @@ from typing import Any
 
 from flows.child import run_train
 from flows.field_run import FieldRun, describe
+from flows.model_run import exam_seals, model_folder, plan, seed_folders, sweep_folder
+from flows.proving import examine
+from flows.releasing import about, decide, previous, release
 from flows.report import REPORT_VERSION, write_html
-from flows.samples import answer_samples
+from flows.sweep import try_settings
 from harvest.store import (
     StageRecord,
     fingerprint,
@@ -28,6 +31,7 @@ from harvest.store import (
     stage_is_current,
     versions,
 )
+from train.records import Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -73,37 +77,55 @@ def build_dataset(run: FieldRun) -> StageRecord:
     return build_dataset(run.config.qagen, run.run, seed=run.config.seed, publish=run.config.harvest.licences.publish)
 
 
+def choose_settings(run: FieldRun) -> StageRecord:
+    """A few settings tried on held-out loss, where `train.sweep` asks for it."""
+    folder = sweep_folder(run)
+    asked = run.config.train.sweep
+    if asked is None:
+        return _step(run, "sweep", "none", lambda: {"asked for": False}, {}, [])
+    return _step(run, "sweep", folder.name, lambda: try_settings(run), asked.model_dump(mode="json"), [folder / "sweep.json"])
+
+
 def train_model(run: FieldRun) -> StageRecord:
-    """Training data -> adapter, in a process of its own."""
+    """Training data -> adapter, in a process of its own; with `train.seeds` further ones, as evidence."""
     out = model_folder(run)
+    folders = seed_folders(run, out)
 
     def work() -> dict[str, Any]:
-        run_train(plan(run, "train", out), out)
+        for seed, folder in folders.items():
+            run_train(plan(run, "train", folder, seed=seed), folder)
         training = load(out / "training.json", dict[str, Any])
-        return {
-            "model": out.name,
-            "backend": training["backend"],
-            "why": training["backend_reason"],
-            **training["counts"],
-        }
+        return {"model": out.name, "backend": training["backend"], "why": training["backend_reason"], **training["counts"]}
 
-    return _step(run, "train", out.name, work, run.config.train.model_dump(mode="json"), [out / "training.json", out / "adapter"])
+    outputs = [folder / name for folder in folders.values() for name in ("training.json", "adapter")]
+    key = fingerprint(out.name, sorted(folders))
+    return _step(run, "train", key, work, run.config.train.model_dump(mode="json"), outputs)
 
 
 def evaluate_model(run: FieldRun) -> StageRecord:
-    """Base against tuned model on the sealed exams, and three questions answered by both."""
+    """All four arms on the sealed exams, and three questions answered by base and tuned model."""
     out = model_folder(run)
-    key = fingerprint("evaluate", out.name, _exam_seals(run))
+    folders = seed_folders(run, out)
+    key = fingerprint("evaluate", out.name, sorted(folders), exam_seals(run), run.config.prove, run.config.qagen.judge)
+    outputs = [out / "samples.json", *(folder / "metrics.json" for folder in folders.values())]
+    return _step(run, "evaluate", key, lambda: examine(run, out), {"seed": run.config.seed}, outputs)
 
-    def work() -> dict[str, Any]:
-        run_train(plan(run, "evaluate", out), out)
-        answer_samples(
-            run.dataset / "exams", out, lambda questions: run_train(plan(run, "answer", out, questions=questions), out), run.config.seed
-        )
-        metrics = load(out / "metrics.json", dict[str, Any])
-        return {name: exam["n"] for name, exam in metrics["exams"].items()}
 
-    return _step(run, "evaluate", key, work, {"seed": run.config.seed}, [out / "metrics.json", out / "samples.json"])
+def judge_model(run: FieldRun) -> StageRecord:
+    """Whether what was proven is enough to let anything leave."""
+    out = model_folder(run)
+    before = previous(run)
+    key = fingerprint("gate", run.config.gate, sha256_file(out / "metrics.json"), before.name if before and before != out else "")
+    return _step(run, "gate", key, lambda: decide(run, out), run.config.gate.model_dump(mode="json"), [out / "gate.json"])
+
+
+def release_model(run: FieldRun) -> StageRecord:
+    """Merged weights, GGUF, cards, for what passed; nothing for what did not."""
+    out = model_folder(run)
+    key = fingerprint("release", run.config.release, about(run), sha256_file(out / "gate.json"))
+    passed = load(out / "gate.json", Verdict).passed
+    outputs = [out / "release" / "release.json"] if passed else []
+    return _step(run, "release", key, lambda: release(run, out), run.config.release.model_dump(mode="json"), outputs)
 
 
 def write_report(run: FieldRun) -> StageRecord:
@@ -124,8 +146,11 @@ STEPS = (
     Step("split", "decide which documents are trained on", split_documents),
     Step("generate", "write question-answer pairs that quote their evidence", write_pairs),
     Step("dataset", "seal the exams and build the training data", build_dataset),
+    Step("sweep", "try settings on held-out loss, where asked", choose_settings),
     Step("train", "tune the base model", train_model),
-    Step("evaluate", "examine base and tuned model", evaluate_model),
+    Step("evaluate", "examine base and tuned model, with retrieval and without", evaluate_model),
+    Step("gate", "judge whether the model may leave", judge_model),
+    Step("release", "export what passed, and examine the exports", release_model),
     Step("report", "write the report", write_report),
 )
 
@@ -146,29 +171,6 @@ def run_step(run: FieldRun, step: Step) -> bool:
     worked = record != before
     logger.info("%s: %s (%s)", step.name, describe(record.counts), f"{monotonic() - started:.0f} s" if worked else "was done already")
     return worked
-
-
-def model_folder(run: FieldRun) -> Path:
-    """The folder of the model that these settings and this training data give; its name is their fingerprint."""
-    data = {path.name: sha256_file(path) for path in _training_files(run)}
-    key = fingerprint("train", run.config.train, run.config.seed, data)
-    return run.run / "models" / key[:12]
-
-
-def _training_files(run: FieldRun) -> Iterator[Path]:
-    for name in ("train.jsonl", "validation.jsonl", "corpus.jsonl"):
-        if (run.dataset / name).exists():
-            yield run.dataset / name
-
-
-def _exam_seals(run: FieldRun) -> dict[str, str]:
-    return {path.name: sha256_file(path) for path in sorted((run.dataset / "exams").glob("*.jsonl"))}
-
-
-def plan(run: FieldRun, task: str, out: Path, **more: Any) -> dict[str, Any]:
-    """What the child process is told: task, settings, and the folders to read and write."""
-    dataset = run.dataset / "exams" if task == "evaluate" else run.dataset
-    return {"task": task, "config": run.config.train, "dataset": dataset, "out": out, "seed": run.config.seed, **more}
 
 
 def _step(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Sequence
@@ -15,8 +14,9 @@ from harvest.store import FieldsmithError, UsageError
 STAGES = {
     "harvest": ("harvest",),
     "qagen": ("split", "generate", "dataset"),
-    "train": ("train",),
-    "evaluate": ("evaluate", "report"),
+    "train": ("sweep", "train"),
+    "evaluate": ("evaluate", "gate", "report"),
+    "export": ("gate", "release", "report"),
 }
 
 
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("field", metavar="FIELD")
         command.set_defaults(do=do)
-    ask = commands.add_parser("ask", help="ask base and tuned model the same question")
+    ask = commands.add_parser("ask", help="ask base and tuned model the same question, and show what retrieval finds")
     ask.add_argument("field", metavar="FIELD")
     ask.add_argument("question", metavar="QUESTION")
     ask.set_defaults(do=_ask)
@@ -57,11 +57,28 @@ def _parser() -> argparse.ArgumentParser:
     review.add_argument("--pairs", type=int, default=20, metavar="N", help="how many are drawn (default 20)")
     review.add_argument("--print", action="store_true", help="only print them")
     review.set_defaults(do=_review)
+    _model_commands(commands)
     up = commands.add_parser("up", help="wait for runs of build-domain-model, or deploy it to a work pool")
     up.add_argument("--work-pool", metavar="NAME", help="deploy to this Prefect work pool in place of serving here")
     up.add_argument("--yes", action="store_true", help="switch Prefect's plug-ins on in the profile without asking")
     up.set_defaults(do=_up)
     return parser
+
+
+def _model_commands(commands: Any) -> None:
+    compare = commands.add_parser("compare", help="compare two versions of a field's model on the exams that both sat")
+    compare.add_argument("field", metavar="FIELD")
+    compare.add_argument("old", nargs="?", metavar="OLD", help="a folder's name under models/; default: the version released last")
+    compare.add_argument("new", nargs="?", metavar="NEW", help="default: the version trained last")
+    compare.set_defaults(do=_compare)
+    serve = commands.add_parser("serve", help="serve the model behind an OpenAI-compatible address")
+    serve.add_argument("field", metavar="FIELD")
+    serve.add_argument("--host", default="127.0.0.1", help="other than this machine's own (127.0.0.1) only with an API key")
+    serve.add_argument("--port", type=int, default=8000)
+    serve.add_argument("--api-key-env", metavar="NAME", default="FIELDSMITH_API_KEY", help="environment variable that holds the API key")
+    serve.add_argument("--engine", choices=("vllm", "llama.cpp", "built-in"), help="default: what this machine is fit for")
+    serve.add_argument("--gguf", choices=("f16", "Q8_0", "Q4_K_M"), default="Q8_0", help="which file llama.cpp serves")
+    serve.set_defaults(do=_serve)
 
 
 def _chain_commands(commands: Any) -> None:
@@ -70,7 +87,8 @@ def _chain_commands(commands: Any) -> None:
         ("harvest", "only gather and read papers"),
         ("qagen", "only write pairs, exams and training data"),
         ("train", "only train"),
-        ("evaluate", "only examine and report"),
+        ("evaluate", "only examine, judge by the gate, and report"),
+        ("export", "only judge by the gate, and export what passes"),
     ):
         command = commands.add_parser(name, help=about, description=about)
         command.add_argument("field", metavar="FIELD", help="a YAML file's name in fields/ or examples/, or a path")
@@ -133,18 +151,25 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _ask(options: argparse.Namespace) -> int:
-    from flows.chain import plan
-    from flows.child import run_train
-    from flows.field_run import newest_model, open_run
+    from flows.ask import ask
 
-    if not options.question.strip():
-        raise UsageError("the question is empty")
-    run = open_run(options.field)
-    out = newest_model(run)
-    run_train(plan(run, "answer", out, questions=[options.question]), out)
-    [answer] = json.loads((out / "answers.json").read_text(encoding="utf-8"))
-    print(f"base   {answer['base']}\ntuned  {answer['tuned']}")
+    print(ask(options.field, options.question))
     return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from flows.compare import compare
+
+    print(compare(options.field, options.old, options.new))
+    return 0
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from flows.serve import serve
+
+    return serve(
+        options.field, host=options.host, port=options.port, key_variable=options.api_key_env, engine=options.engine, gguf=options.gguf
+    )
 
 
 def _review(options: argparse.Namespace) -> int:

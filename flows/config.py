@@ -12,7 +12,7 @@ from harvest.config import HarvestConfig
 from harvest.field_file import SUFFIXES, find_field, known_fields, parse, run_folder
 from harvest.field_settings import absolute
 from qagen.config import QAGenConfig
-from train.config import TrainConfig
+from train.config import GateConfig, ProveConfig, ReleaseConfig, TrainConfig
 
 __all__ = ["SUFFIXES", "FieldConfig", "FieldFile", "find_field", "known_fields", "load_field"]
 
@@ -28,6 +28,9 @@ class FieldConfig(BaseModel):
     harvest: HarvestConfig = HarvestConfig()
     qagen: QAGenConfig
     train: TrainConfig
+    prove: ProveConfig = ProveConfig()
+    gate: GateConfig = GateConfig()
+    release: ReleaseConfig = ReleaseConfig()
 
     @model_validator(mode="after")
     def _something_to_learn(self) -> Self:
@@ -55,4 +58,10 @@ def load_field(name: str) -> FieldFile:
 
 def _absolute(config: FieldConfig, folder: Path) -> FieldConfig:
     """Paths in the YAML are meant relative to it, wherever the run happens."""
-    return config.model_copy(update={"harvest": absolute(config.harvest, folder), "qagen": config.qagen.absolute(folder)})
+    return config.model_copy(
+        update={
+            "harvest": absolute(config.harvest, folder),
+            "qagen": config.qagen.absolute(folder),
+            "train": config.train.absolute(folder),
+        }
+    )

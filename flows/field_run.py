@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,27 @@ from flows.config import FieldConfig, load_field
 from harvest.store import FieldsmithError, read_manifest
 
 
+Each = Callable[[str, Callable[[Any], Any], Sequence[Any]], list[Any]]
+"""How several pieces of work of one kind are done: (what they are called, work, pieces) -> results in order."""
+
+
+def in_turn(name: str, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
+    """One after the other, in this process."""
+    return [work(piece) for piece in pieces]
+
+
 @dataclass(frozen=True, slots=True)
 class FieldRun:
-    """One run of one field: settings with the flow's parameters applied, and the folder that holds its files."""
+    """One run of one field: settings with the flow's parameters applied, and the folder that holds its files.
+
+    `each` does several pieces of work of one kind: in turn, or under Prefect each as a task.
+    """
 
     name: str
     config: FieldConfig
     run: Path
     refresh: bool = False
+    each: Each = in_turn
 
     @property
     def dataset(self) -> Path:

@@ -6,62 +6,60 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from flows.cost import run_cost
+from flows.covered import Covered, covered
 from flows.field_run import FieldRun, newest_model
+from flows.figures import arms_in_order, exam_title, in_order
+from flows.headline import Headline, failed, headline
 from flows.samples import Sample
 from harvest.records import Rejection
 from harvest.store import FieldsmithError, StageRecord, load, load_lines, read_manifest
 from qagen.records import QAPair
 from qagen.review import Proof, drawn, proofs
+from train.prove.versions import VersionReport
+from train.records import COMPARISONS, Arm, Comparison, Estimate, ExamReport, Metrics, Parity, Release, Score, Seeds, Training, Verdict
+from train.release.gate import deciding_exam
+from train.sweep import SweepResult
 
-EXAM_TITLES = {
-    "expert": "expert exam, all of it",
-    "expert_trained": "expert exam, trained documents",
-    "expert_held_out": "expert exam, held-out documents",
-    "seen": "generated, trained documents",
-    "unseen": "generated, held-out documents",
-}
-HEADLINE = (("expert_trained", "expert_held_out"), ("seen", "unseen"))
+Record = TypeVar("Record")
+
 SHOWN_PAIRS = 10
 CONTEXT = 220
 
 
 @dataclass(frozen=True, slots=True)
-class Gain:
-    """A gain with its 95 % interval; positive means that the tuned model is better."""
-
-    value: float
-    low: float
-    high: float
-
-    @property
-    def nats(self) -> str:
-        """The gain as text, for likelihoods."""
-        return f"{self.value:+.2f} [{self.low:+.2f}, {self.high:+.2f}]"
-
-    @property
-    def verdict(self) -> str:
-        """What the interval allows one to say."""
-        if self.low > 0:
-            return "better"
-        return "worse" if self.high < 0 else "no difference shown"
-
-
-@dataclass(frozen=True, slots=True)
 class Exam:
-    """One exam's line in the table; accuracies are None where an exam has no options."""
+    """One exam as it is shown: arms and comparisons in a fixed order, comparisons without an interval left out."""
 
     name: str
     title: str
+    report: ExamReport
+
+    @property
+    def arms(self) -> list[tuple[Arm, Score]]:
+        """Who sat it, with what they scored."""
+        return [(arm, self.report.arms[arm]) for arm in arms_in_order(self.report.arms)]
+
+    @property
+    def gains(self) -> list[tuple[str, Comparison, Estimate]]:
+        """Comparison, what it found, and its gain in likelihood; one question has no interval, and none is shown."""
+        found = [(name, self.report.gains[name]) for name in COMPARISONS if name in self.report.gains]
+        return [(name, gain, gain.nll) for name, gain in found if gain.nll]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """`judge.json`: free answers of base and tuned model, each pair read in both orders; `score` from -1 (base) to 1 (tuned)."""
+
+    exam: str
     n: int
-    base_nll: float
-    tuned_nll: float
-    nll: Gain
-    base_accuracy: float | None
-    tuned_accuracy: float | None
-    accuracy: Gain | None
+    wins: int
+    losses: int
+    ties: int
+    inconsistent: int
+    score: Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,106 +72,94 @@ class ShownPair:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Everything that report and terminal say about a finished run."""
+    """Everything that report and terminal say about a finished run; None is what the run has not come to, or was not asked for."""
 
     run: FieldRun
     model: Path
     stages: Mapping[str, StageRecord]
+    deciding: str
+    metrics: Metrics
     exams: tuple[Exam, ...]
-    losses: Mapping[str, tuple[tuple[float, float], ...]]
-    backend: str
-    backend_reason: str
+    seeds: Seeds | None
+    gate: Verdict | None
+    parity: Parity | None
+    release: Release | None
+    versions: VersionReport | None
+    judged: Judged | None
+    sweep: SweepResult | None
+    training: Training
     rejections: Mapping[str, Mapping[str, int]]
+    covered: Covered | None
     pairs: tuple[ShownPair, ...]
     samples: tuple[Sample, ...]
     cost: Mapping[str, float]
 
     @property
-    def adapter(self) -> Path:
-        """The LoRA adapter's folder."""
-        return self.model / "adapter"
+    def headline(self) -> Headline:
+        """What every report begins with."""
+        regressed = bool(self.versions and self.versions.regressions) or any(check.name == "regression" for check in failed(self.gate))
+        return headline(self.metrics, self.deciding, seeds=self.seeds, gate=self.gate, parity=self.parity, regressed=regressed)
 
     @property
-    def report(self) -> Path:
-        """The HTML report."""
-        return self.model / "report.html"
-
-    @property
-    def headline(self) -> str:
-        """The first sentence of every report: what was shown, or that nothing was."""
-        exams = {exam.name: exam for exam in self.exams}
-        for trained, held_out in HEADLINE:
-            if trained in exams:
-                return _headline(exams[trained], exams.get(held_out))
-        return "Too few exam questions on trained documents for an interval, so nothing is shown about what this model learnt."
+    def places(self) -> dict[str, Path]:
+        """What a person may want to open, as far as it is there."""
+        named = {
+            "report": self.model / "report.html",
+            "adapter": self.model / "adapter",
+            "release": self.model / "release",
+            "results": self.model / "results",
+            "exams": self.run.dataset / "exams",
+        }
+        return {name: path for name, path in named.items() if path.exists() or name == "report"}
 
 
 def findings(run: FieldRun) -> Findings:
-    """Gather a finished run's findings; raises `FieldsmithError` where no model was built yet."""
+    """Gather a finished run's findings; raises `FieldsmithError` where no model was built or examined yet."""
     model = newest_model(run)
-    if not (model / "metrics.json").exists():
+    if not (model / "metrics.json").exists() or not (model / "samples.json").exists():
         raise FieldsmithError(f"the model of field {run.name} was not examined yet; go on with: fieldsmith run {run.name}")
-    training = load(model / "training.json", dict[str, Any])
-    stages = read_manifest(run.run)
+    metrics, stages = load(model / "metrics.json", Metrics), read_manifest(run.run)
     return Findings(
         run=run,
         model=model,
         stages=stages,
-        exams=tuple(_exams(load(model / "metrics.json", dict[str, Any]))),
-        losses={name: tuple((float(x), float(y)) for x, y in points) for name, points in training["losses"].items()},
-        backend=training["backend"],
-        backend_reason=training["backend_reason"],
+        deciding=deciding_exam(run.config.gate, metrics),
+        metrics=metrics,
+        exams=tuple(Exam(name, exam_title(name), metrics.exams[name]) for name in in_order(metrics.exams)),
+        seeds=_load_if(model / "seeds.json", Seeds),
+        gate=_load_if(model / "gate.json", Verdict) if _still_stands(stages, "gate", "evaluate") else None,
+        parity=_parity(model),
+        release=_load_if(model / "release" / "release.json", Release),
+        versions=_load_if(model / "versions.json", VersionReport),
+        judged=_load_if(model / "judge.json", Judged),
+        sweep=_sweep(run.run, stages),
+        training=load(model / "training.json", Training),
         rejections=_rejections(run.run),
+        covered=covered(run.run),
         pairs=tuple(_shown_pairs(run)),
         samples=tuple(load(model / "samples.json", list[Sample])),
         cost=run_cost(run.run, stages),
     )
 
 
-def _headline(trained: Exam, held_out: Exam | None) -> str:
-    beside = f", {held_out.nll.nats} on {held_out.n} about held-out ones" if held_out else ""
-    likelihood = f"true answers {trained.nll.nats} nats per token likelier on {trained.n} questions about trained documents{beside}"
-    return f"{_judge(trained.nll, held_out.nll if held_out else None)}: {likelihood}{_choices(trained)}."
+def _load_if(path: Path, kind: type[Record]) -> Record | None:
+    return load(path, kind) if path.exists() else None
 
 
-def _judge(trained: Gain, held_out: Gain | None) -> str:
-    """Facts of a document can be learnt only where it was read: what is gained elsewhere too is form."""
-    if trained.high < 0:
-        return "The tuned model is worse than its base"
-    if trained.low <= 0:
-        return "No gain is shown"
-    if held_out is None or trained.low <= held_out.high:
-        return "The tuned model answers better than its base, which may be form alone"
-    return "The tuned model has learnt from its documents"
+def _still_stands(stages: Mapping[str, StageRecord], late: str, early: str) -> bool:
+    """Whether what the later stage left is about what the earlier one left: the manifest keeps the order of completion."""
+    order = list(stages)
+    return not (late in order and early in order and order.index(late) < order.index(early))
 
 
-def _choices(exam: Exam) -> str:
-    if exam.accuracy is None or exam.base_accuracy is None or exam.tuned_accuracy is None:
-        return ""
-    gain = exam.accuracy
-    return f"; right choices {exam.base_accuracy:.0%} -> {exam.tuned_accuracy:.0%}, gain [{gain.low:+.0%}, {gain.high:+.0%}]"
+def _parity(model: Path) -> Parity | None:
+    """As exports left it: beside the model where it stopped the release, within the release where it did not."""
+    return _load_if(model / "parity.json", Parity) or _load_if(model / "release" / "parity.json", Parity)
 
 
-def _exams(metrics: Mapping[str, Any]) -> Iterator[Exam]:
-    order = {name: place for place, name in enumerate(EXAM_TITLES)}
-    for name, exam in sorted(metrics["exams"].items(), key=lambda item: (order.get(item[0], len(order)), item[0])):
-        if exam["gain"]["nll"]:  # one question has no interval
-            accuracy = exam["gain"]["accuracy"]
-            yield Exam(
-                name=name,
-                title=EXAM_TITLES.get(name, name),
-                n=exam["n"],
-                base_nll=exam["base"]["nll"],
-                tuned_nll=exam["tuned"]["nll"],
-                nll=_gain(exam["gain"]["nll"]),
-                base_accuracy=exam["base"]["accuracy"],
-                tuned_accuracy=exam["tuned"]["accuracy"],
-                accuracy=_gain(accuracy) if accuracy else None,
-            )
-
-
-def _gain(estimate: Mapping[str, Any]) -> Gain:
-    return Gain(estimate["value"], *estimate["ci95"])
+def _sweep(run: Path, stages: Mapping[str, StageRecord]) -> SweepResult | None:
+    """The stage is recorded with the name of its folder, also where none was asked for; then there is no such folder."""
+    return _load_if(run / "sweep" / stages["sweep"].fingerprint / "sweep.json", SweepResult) if "sweep" in stages else None
 
 
 def _rejections(run: Path) -> dict[str, dict[str, int]]:

@@ -2,61 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from flows import charts, figures
+from flows.charts import Axis, Bar
+from flows.config import FieldConfig
 from flows.cost import cost_line
 from flows.field_run import FieldRun, describe
-from flows.findings import Findings, findings
+from flows.findings import Exam, Findings, findings
 from harvest.store import write_text
+from train.records import Arm
+from train.sweep import Settings, SweepResult
 
-REPORT_VERSION = 1
-WIDTH, HEIGHT, LEFT, BOTTOM = 640, 220, 46, 26
+REPORT_VERSION = 2
+
+CONTENTS = {
+    "exams": "What each model knew",
+    "retrieval": "Learnt, or looked up",
+    "samples": "Asked both",
+    "calibration": "Calibration",
+    "abstention": "Saying that one does not know",
+    "fairness": "Whether the choices are fair",
+    "seeds": "Other trainings",
+    "forgetting": "What was forgotten",
+    "versions": "Beside the version before",
+    "gate": "The gate",
+    "parity": "Exports beside the model",
+    "training": "Training",
+    "data": "Data",
+    "pairs": "Training pairs",
+    "settings": "Settings, versions, seals",
+}
+OVER_BASE = ("tuned", "base_retrieval", "tuned_retrieval")
+OVER_RETRIEVAL = ("tuned_over_retrieval", "tuned_retrieval_over_retrieval")
+
+Chart = tuple[list[tuple[str, list[tuple[str, Bar]]]], Axis]
 
 
 def write_html(run: FieldRun, out: Path) -> None:
     """Write `out/report.html`; everything in it is escaped, since papers and replies are hostile until parsed."""
     found = findings(run)
+    page = _pages().get_template("report.html.j2").render(**_view(found))
+    write_text(out / "report.html", page.lstrip())
+
+
+def _pages() -> Environment:
     pages = Environment(
         loader=PackageLoader("flows", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    pages.filters["describe"] = describe
-    template = pages.get_template("report.html.j2")
-    html = template.render(
-        found=found,
-        config=run.config,
-        cost=cost_line(found.cost),
-        intervals=interval_chart(found),
-        losses={name: loss_chart(points) for name, points in found.losses.items() if len(points) > 1},
-        chart=(WIDTH, HEIGHT, LEFT, BOTTOM),
-    )
-    write_text(out / "report.html", html)
+    pages.filters |= {
+        "describe": describe,
+        "nats": lambda gain: _typeset(figures.nats(gain)),
+        "points": lambda gain: _typeset(figures.points(gain)),
+        "typeset": _typeset,
+        "share": figures.share,
+        "nll": figures.nll,
+        "p_value": figures.p_value,
+        "verdict": figures.verdict,
+        "capitalised": lambda words: words[:1].upper() + words[1:],
+        "first_word": lambda words: words.split()[0],
+        "exam": figures.exam_title,
+        "exams_in_order": figures.in_order,
+        "comparison": figures.comparison_title,
+        "measure": figures.MEASURES.__getitem__,
+    }
+    return pages
 
 
-def interval_chart(found: Findings) -> list[tuple[str, str, float, float, float, float]]:
-    """Rows of the interval chart: title, verdict, and low, value, high and zero in percent of the axis."""
-    if not found.exams:
-        return []
-    low = min(0.0, *(exam.nll.low for exam in found.exams))
-    high = max(0.0, *(exam.nll.high for exam in found.exams))
-    wide = (high - low) or 1.0
-
-    def place(value: float) -> float:
-        return round(4 + 92 * (value - low) / wide, 2)
-
-    return [
-        (exam.title, exam.nll.verdict, place(exam.nll.low), place(exam.nll.value), place(exam.nll.high), place(0.0)) for exam in found.exams
-    ]
+def _typeset(text: str) -> str:
+    """Minus signs as wide as plus signs, arrows, and no break within a figure; terminals are better off without them."""
+    text = re.sub(r"(?<![\w-])-(?=[\d∞])", "−", text).replace(" -> ", " → ")
+    return re.sub(r" (?=%)|(?<=[\d∞],) (?=[+−])", "\u00a0", text)
 
 
-def loss_chart(points: Sequence[tuple[float, float]]) -> tuple[str, float, float, float]:
-    """A loss curve as SVG coordinates, with the last step, the smallest and the largest loss for the axes."""
-    last = max(step for step, _ in points) or 1.0
-    low, high = min(loss for _, loss in points), max(loss for _, loss in points)
-    tall = (high - low) or 1.0
-    drawn = (
-        f"{LEFT + (WIDTH - LEFT - 8) * step / last:.1f},{8 + (HEIGHT - BOTTOM - 16) * (high - loss) / tall:.1f}" for step, loss in points
-    )
-    return " ".join(drawn), last, low, high
+def _view(found: Findings) -> dict[str, Any]:
+    return {
+        "found": found,
+        "config": found.run.config,
+        "headline": found.headline,
+        "contents": {name: title for name, title in CONTENTS.items() if name != "versions" or found.versions},
+        "cost": cost_line(found.cost),
+        "arms": figures.arms_in_order({arm for exam in found.exams for arm in exam.report.arms}),
+        "arm_names": figures.ARM_TITLES,
+        "over_base": gains_chart(found.exams, OVER_BASE),
+        "over_retrieval": gains_chart(found.exams, OVER_RETRIEVAL),
+        "calibrated": [exam for exam in found.exams if any(score.calibration for _, score in exam.arms)],
+        "abstaining": [exam for exam in found.exams if any(score.abstained_wrongly is not None for _, score in exam.arms)],
+        "silent": [exam for exam in found.exams if any(score.abstained is not None for _, score in exam.arms)],
+        "fair": [exam for exam in found.exams if exam.report.fairness],
+        "general": next((exam for exam in found.exams if exam.name == "general" and "tuned" in exam.report.gains), None),
+        "plots": list(_reliability(found)),
+        "lessons": _lessons(found.training.counts),
+        "losses": charts.loss_charts(found.training.losses),
+        "trials": list(_trials(found.sweep)) if found.sweep else [],
+        "settings": _settings(found.run.config),
+        "versions": _versions(found),
+    }
+
+
+def _trials(sweep: SweepResult) -> Iterator[tuple[Settings, bool, list[str]]]:
+    """Settings, whether they were chosen, and the held-out loss of each round; a round that they did not reach is empty."""
+    for number, settings in enumerate(sweep.trials):
+        outcomes = [next((one for one in some if one.trial == number), None) for some in sweep.rounds]
+        losses = ["" if one is None else "diverged" if one.loss is None else f"{one.loss:.3f}" for one in outcomes]
+        yield settings, settings == sweep.chosen, losses
+
+
+def gains_chart(exams: tuple[Exam, ...], comparisons: tuple[str, ...]) -> Chart:
+    """Exam -> rows of the interval chart, all on one axis; an exam without such a comparison has no rows and is left out."""
+    gains = {(exam.name, name): gain for exam in exams for name, _, gain in exam.gains if name in comparisons}
+    bars, axis = charts.interval_chart(gains)
+    rows = []
+    for exam in exams:
+        some = [(_row_label(name), bars[exam.name, name]) for name in comparisons if (exam.name, name) in bars]
+        rows += [(exam.title, some)] if some else []
+    return rows, axis
+
+
+def _row_label(comparison: str) -> str:
+    """The other side is the same for a whole chart, and is said there."""
+    return figures.arm_titles(comparison)[0]
+
+
+def _reliability(found: Findings) -> Iterator[tuple[Arm, charts.Reliability]]:
+    """A diagram for each model on the exam that decides."""
+    for exam in found.exams:
+        if exam.name == found.deciding:
+            yield from ((arm, charts.reliability(score.calibration)) for arm, score in exam.arms if score.calibration)
+
+
+def _lessons(counts: Mapping[str, int]) -> dict[str, Any]:
+    """The counts of `Training`, named `<stage> <what>`, as a table: stages, and what was counted in some of them."""
+    stages: dict[str, dict[str, int]] = defaultdict(dict)
+    for name, count in counts.items():
+        stage, _, what = name.partition(" ")
+        stages[stage][what.replace("_", " ")] = count
+    return {"counts": stages, "names": list(dict.fromkeys(what for found in stages.values() for what in found))} if stages else {}
+
+
+def _settings(config: FieldConfig) -> str:
+    """The settings that shaped the model and its proof, as YAML; where harvest and teacher read from is not for a file that is mailed."""
+    shown = config.model_dump(mode="json", include={"seed", "train", "prove", "gate", "release"}, exclude_none=True)
+    return str(yaml.safe_dump(shown, allow_unicode=True, sort_keys=False))
+
+
+def _versions(found: Findings) -> dict[str, str]:
+    used = {name: version for record in found.stages.values() for name, version in record.versions.items()}
+    return dict(sorted({**used, **found.training.versions}.items()))

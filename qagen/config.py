@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -94,12 +95,15 @@ class SplitConfig(_Settings):
     """Which documents are trained on; decided before any question exists.
 
     `assign` names documents (ids, `*` allowed) that must go to a part; a part with assigned documents gets no
-    others, and near-copies follow each other.
+    others, and near-copies follow each other. `later` holds documents out by the day on which they appeared.
     """
 
     validation: float = Field(default=0.08, ge=0, lt=1, description="share of document clusters")
     unseen: float = Field(default=0.15, ge=0, lt=1, description="share of document clusters")
     assign: dict[Literal["validation", "unseen"], tuple[str, ...]] = Field(default_factory=dict)
+    later: date | None = Field(
+        default=None, description="documents published on this day or after it are never trained on: the exam `later` asks about them"
+    )
     near_copy: float = Field(default=0.5, gt=0, le=1, description="Jaccard similarity of word 5-grams from which two documents are one")
 
     @model_validator(mode="after")
@@ -114,7 +118,19 @@ class ExamConfig(_Settings):
 
     seen: int = Field(default=60, ge=0)
     unseen: int = Field(default=60, ge=0)
-    expert: Path | None = Field(default=None, description="JSONL, relative to the YAML file")
+    later: int = Field(default=60, ge=0, description="questions on documents that split.later holds out")
+    unanswerable: int = Field(
+        default=30, ge=0, description="questions that nobody can answer: left open by the sources, or about things that do not exist"
+    )
+    expert: Path | None = Field(default=None, description="the lab's own questions: JSONL, JSON or CSV, relative to the YAML file")
+    general: bool | Path = Field(
+        default=True, description="questions on general knowledge, to see forgetting: ours, a JSONL, JSON or CSV file, or none (false)"
+    )
+
+    def absolute(self, folder: Path) -> ExamConfig:
+        """The settings with paths as they are meant."""
+        general = self.general if isinstance(self.general, bool) else folder / self.general.expanduser()
+        return self.model_copy(update={"expert": _under(folder, self.expert), "general": general})
 
 
 class OwnConfig(_Settings):
@@ -169,6 +185,9 @@ class QAGenConfig(_Settings):
     kinds: dict[Kind, float] = Field(default=_WEIGHTS, description="kinds of question and their weights; 0 leaves one out")
     languages: tuple[Literal["en", "zh"], ...] = Field(default=(), description="languages of the questions; none means the source's own")
     paraphrases: int = Field(default=0, ge=0, le=5, description="further wordings of each question, for training only")
+    restatements: int = Field(
+        default=0, ge=0, le=5, description="in how many other styles the teacher says each trained chunk again, for continued pre-training"
+    )
     style: Path | None = Field(default=None, description="a text file in the lab's own words on how questions and answers should sound")
     prompts: Path | None = Field(default=None, description="a folder whose files stand in for the prompts of the same name")
     own: tuple[OwnConfig, ...] = ()
@@ -212,7 +231,7 @@ class QAGenConfig(_Settings):
         files = tuple(folder / path.expanduser() for path in self.decontaminate.files)
         return self.model_copy(
             update={
-                "exams": self.exams.model_copy(update={"expert": _under(folder, self.exams.expert)}),
+                "exams": self.exams.absolute(folder),
                 "decontaminate": DecontaminateConfig(files=files),
                 "own": tuple(
                     one.model_copy(update={"path": _under(folder, one.path), "folder": folder / one.folder.expanduser()})

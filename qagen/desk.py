@@ -32,14 +32,14 @@ class _Asked(Protocol):
 
 
 class Desk:
-    """The models of a run; an async context manager. Roles that name the same endpoint and model share it.
+    """The models of a run (of all roles, or of `only` one); an async context manager. Roles that name one endpoint and model share it.
 
     Raises `UsageError` where the budget is in money and a model has no price.
     """
 
-    def __init__(self, config: QAGenConfig, run: Path) -> None:
+    def __init__(self, config: QAGenConfig, run: Path, *, only: Role | None = None) -> None:
         self._folder, self._stack = run / "replies", AsyncExitStack()
-        self._configs = roles(config)
+        self._configs = {role: one for role, one in roles(config).items() if only in (None, role)}
         self.budget = Budget(config.budget, prices_of(self._configs.values(), config.budget), spent_in(self._folder))
         self._models: dict[str, _Asked] = {}
         self._run = run

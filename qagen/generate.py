@@ -27,6 +27,7 @@ from qagen.kinds.derivation import prompts_of_derivations, write_derivations
 from qagen.kinds.paraphrase import paraphrase, prompts_of_paraphrases
 from qagen.methods import STAGE, askable_chunks, prompts_of, write
 from qagen.records import Coverage, QAPair, SplitEntry, Written
+from qagen.restate import restate_documents
 from qagen.teacher.ledger import Spent
 from qagen.teacher.prompt import load_prompt
 from qagen.teacher.protocol import Stopped
@@ -41,7 +42,8 @@ _BATCHED_AT_ONCE = 2000  # documents whose requests share a batch; more would be
 class GenerationSummary:
     """What stands on disk after a run for the given documents, and what it took.
 
-    `pairs` counts by kind, `rejections` by reason, over all given documents, those of earlier runs included.
+    `pairs` counts by kind, `rejections` by reason, over all given documents, those of earlier runs included; `restatements` are the
+    texts in which trained documents are said again.
     `unfinished` are the ids of documents of which a call failed after all retries: what came of the other calls is on
     disk, but without a receipt, so that the next run asks for the rest; a stage with unfinished documents should not
     be skipped next time. `calls_made` were made now, `calls_kept` answered from the ledger; tokens and cost are
@@ -57,6 +59,7 @@ class GenerationSummary:
     input_tokens: int
     output_tokens: int
     cost: float
+    restatements: int = 0
 
 
 def generate_pairs(
@@ -64,7 +67,8 @@ def generate_pairs(
 ) -> GenerationSummary:
     """Write the pairs of every document that has none yet for these settings and this text; synchronous.
 
-    With a `split` questions across its papers are asked at the end (their documents are read from `run/documents`).
+    With a `split` questions across its papers are asked at the end, and its trained documents restated, as the settings say (their
+    documents are read from `run/documents`).
     Skips documents whose receipt is valid (no need for the caller to filter). Documents and calls run concurrently,
     the files do not depend on the order. Raises `FieldsmithError` when the budget is reached or the teacher cannot be
     used (down, wrong key, unknown model); what was finished before stays, what was answered is never asked again.
@@ -95,6 +99,8 @@ class _Tally:
     unfinished: list[str] = field(default_factory=list)
     finished: int = 0
     left: int = 0
+    restatements: int = 0
+    half_restated: list[str] = field(default_factory=list)
 
     def add(self, pairs: Iterable[QAPair], rejections: Iterable[Rejection]) -> None:
         self.pairs.update(pair.kind for pair in pairs)
@@ -117,6 +123,8 @@ class _Generation:
                     workers.create_task(self._work(queue, desk))
             if self._split and is_wanted(self._config) and not self._tally.left:
                 await self._across(desk)
+            if self._split and self._config.restatements and not self._tally.left:
+                await self._restate(desk)
             if desk.stopped and self._tally.left:
                 raise self._how_far(desk.stopped)
             return self._summary(desk)
@@ -159,6 +167,17 @@ class _Generation:
         if failed:
             self._tally.unfinished.append(NAME)
 
+    async def _restate(self, desk: Desk) -> None:
+        """After the pairs, which matter more if the budget is short."""
+        try:
+            found = await restate_documents(self._config, self._run, self._split, desk, self._seed)
+        except Stopped:
+            self._tally.left += 1
+            return
+        self._tally.restatements = found.made
+        self._tally.rejections.update(found.refused)
+        self._tally.half_restated = found.unfinished
+
     async def _written(self, document: Document, file: File, desk: Desk) -> Written:
         """Each step takes what the one before has left."""
         ask, config, seed = file.ask("teacher"), self._config, self._seed
@@ -199,7 +218,7 @@ class _Generation:
         tally, spent = self._tally, sum_of(desk.budget.spent)
         return GenerationSummary(
             documents=tally.finished + len(tally.unfinished),
-            unfinished=tuple(sorted(tally.unfinished)),
+            unfinished=tuple(sorted({*tally.unfinished, *tally.half_restated})),
             pairs=dict(sorted(tally.pairs.items())),
             rejections=dict(sorted(tally.rejections.items())),
             calls_made=desk.made,
@@ -207,6 +226,7 @@ class _Generation:
             input_tokens=spent.input_tokens,
             output_tokens=spent.output_tokens,
             cost=desk.budget.cost(),
+            restatements=tally.restatements,
         )
 
 

@@ -8,7 +8,11 @@ from typing import Literal
 
 from harvest.records import Rejection
 
-Part = Literal["train", "validation", "unseen"]
+Part = Literal["train", "validation", "unseen", "later"]
+"""What a document is for: trained on; watched while training; examined on; examined on since it appeared after a day."""
+PARTS: tuple[Part, ...] = ("train", "validation", "unseen", "later")
+EXAMINED: tuple[Part, ...] = ("unseen", "later")
+"""The parts of which nothing may be trained on or watched, since exams are drawn from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +142,42 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A line of `corpus.jsonl`: a section of a trained document, for continued pre-training."""
+    """A line of `corpus.jsonl` (trained documents) or `validation_corpus.jsonl`: a piece of a section, for continued pre-training.
+
+    `text` stands for itself: title and section are its first line (`heading`), the piece begins below an empty one.
+    """
 
     id: str
     document_id: str
+    text: str
+    licence: str
+    title: str = ""
+    section: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkLine:
+    """A line of `chunks.jsonl`: a chunk of any document of the run, held-out ones too, for retrieval to find."""
+
+    id: str
+    document_id: str
+    title: str
+    section: str
+    text: str
+    licence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """A line of `restatements.jsonl`: what a chunk of a trained document says, said again by the teacher (`style` names how).
+
+    `text` stands for itself: title and section are its first line, what the teacher wrote begins below an empty one.
+    """
+
+    id: str
+    chunk_id: str
+    document_id: str
+    style: str
     text: str
     licence: str
 
@@ -151,7 +187,7 @@ class ExamQuestion:
     """A line of `exams/<name>.jsonl`: an open answer and, if it is a choice too, options (`options[correct] == answer`).
 
     `evidence` is the source sentence in words; `document_id` is empty where an expert named no document. Without options
-    (`correct` None) the question is asked openly only.
+    (`correct` None) the question is asked openly only. `answerable` is False where the right answer is that nobody can know.
     """
 
     id: str
@@ -161,6 +197,8 @@ class ExamQuestion:
     options: tuple[str, ...] = ()
     correct: int | None = None
     evidence: str = ""
+    answerable: bool = True
+    licence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,18 @@ from harvest.records import PUBLISHABLE, Document
 from harvest.store import FieldsmithError, StageRecord
 from qagen.between import across_path, is_wanted
 from qagen.config import QAGenConfig
-from qagen.curate.build import CONFLICTS, TRAINED_ON, Plan, build
-from qagen.curate.exams import verify_seal
+from qagen.curate.build import BESIDE, TRAINED_ON, build
+from qagen.curate.decontaminate import find_leaks
+from qagen.curate.expert import GENERAL
+from qagen.curate.plan import Plan
 from qagen.curate.publish import PUBLISHED
+from qagen.curate.seal import verify_seal
 from qagen.curate.split import split_documents
 from qagen.generate import GenerationSummary, generate_pairs, pairs_path, settings_of
 from qagen.own.ids import is_own
 from qagen.own.stage import own_files, own_pairs, read_own_files
-from qagen.records import QAPair, SplitEntry
+from qagen.records import PARTS, QAPair, SplitEntry
+from qagen.restate import restated_documents, restated_path, settings_of_restating
 from qagen.review import FILE as REVIEW
 from qagen.version import code_print
 
@@ -61,15 +65,18 @@ def split(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
 
 
 def generate(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
-    """Have the teacher write the pairs of every document of the split; what it has answered is never asked again.
+    """Have the teacher write the pairs of every document of the split, and restate the trained ones if that is wanted.
+
+    What it has answered is never asked again.
 
     Raises `FieldsmithError` before a split exists, and where documents came or changed names after it.
     """
     started, entries = monotonic(), read_split(run)
     names = [entry.document_id for entry in entries if not is_own(entry.document_id)]
-    settings = settings_of(config)
+    settings = settings_of(config) | (settings_of_restating(config) if config.restatements else {})
     print_ = store.fingerprint(code_print(), seed, settings, _document_prints(run))
-    files = [*(pairs_path(run, name) for name in names), *([across_path(run)] if is_wanted(config) else [])]
+    restated = _restated_files(config, run, entries)
+    files = [*(pairs_path(run, name) for name in names), *([across_path(run)] if is_wanted(config) else []), *restated]
     if done := _current(run, "generate", print_, files):
         return done
     summary = generate_pairs(config, (read_document(run, name) for name in names), run, seed=seed, split=entries)
@@ -77,6 +84,7 @@ def generate(config: QAGenConfig, run: Path, *, seed: int) -> StageRecord:
         "documents": summary.documents,
         "unfinished": list(summary.unfinished),
         "pairs": dict(summary.pairs),
+        **({"restatements": {"texts": summary.restatements}} if config.restatements else {}),
         "rejections": dict(summary.rejections),
         # An unfinished document must be asked for again, so nothing is said to be there.
         "files": "" if summary.unfinished else store.fingerprint(_prints(files)),
@@ -100,7 +108,8 @@ def build_dataset(config: QAGenConfig, run: Path, *, seed: int, publish: Sequenc
     entries = read_split(run)
     settings = _dataset_settings(config, seed) | {"publish": list(publish)}
     pair_files = _pair_files(config, run, entries)
-    inputs = [folder / "split.jsonl", *pair_files, *([folder / REVIEW] if (folder / REVIEW).exists() else [])]
+    restated = [path for path in _restated_files(config, run, entries) if path.exists()]
+    inputs = [folder / "split.jsonl", *pair_files, *restated, *([folder / REVIEW] if (folder / REVIEW).exists() else [])]
     print_ = store.fingerprint(code_print(), settings, _prints(inputs), _document_prints(run))
     if (folder / "exams" / "seal.json").exists():
         verify_seal(folder / "exams")
@@ -111,6 +120,16 @@ def build_dataset(config: QAGenConfig, run: Path, *, seed: int, publish: Sequenc
     counts["files"] = store.fingerprint(_prints(list(_output_files(folder))))
     _log.info("dataset: %s; exams: %s", _say(counts["examples"]), _say(counts["exams"]))
     return _record(run, "dataset", StageRecord(print_, settings, counts, _versions(), seconds=monotonic() - started))
+
+
+def count_leaks(config: QAGenConfig, run: Path) -> int:
+    """How many lines of what is trained on leak into the exams, looked for anew in the files as they lie there (see `find_leaks`).
+
+    Raises `FieldsmithError` where there is no dataset, or an exam was changed after it was sealed.
+    """
+    entries, read = read_split(run), _reader(run)
+    held_out = (read(entry.document_id) for entry in entries if entry.part != "train" and not is_own(entry.document_id))
+    return len(find_leaks(run / "dataset", held_out, threshold=config.near_duplicate, near_copy=config.split.near_copy))
 
 
 # ---- files of a run
@@ -140,6 +159,10 @@ def _pair_files(config: QAGenConfig, run: Path, entries: Sequence[SplitEntry]) -
     return [path for path in (*of_documents, *across, *own_files(config, run)) if path.exists()]
 
 
+def _restated_files(config: QAGenConfig, run: Path, entries: Sequence[SplitEntry]) -> list[Path]:
+    return [restated_path(run, name) for name in restated_documents(run, entries)] if config.restatements else []
+
+
 def _reader(run: Path) -> Callable[[str], Document]:
     return lru_cache(maxsize=64)(lambda document: read_document(run, document))
 
@@ -153,7 +176,7 @@ def _documents(run: Path) -> Iterator[Document]:
 
 
 def _output_files(folder: Path) -> Iterator[Path]:
-    names = (*TRAINED_ON, CONFLICTS, "README.md", "exams/seal.json")
+    names = (*TRAINED_ON, *BESIDE, "README.md", "exams/seal.json")
     for place in (folder, folder / PUBLISHED):
         yield from (place / name for name in names if (place / name).exists())
         yield from sorted((place / "exams").glob("*.jsonl"))
@@ -195,13 +218,17 @@ def _document_prints(run: Path) -> dict[str, str]:
 
 
 def _dataset_settings(config: QAGenConfig, seed: int) -> dict[str, Any]:
-    expert = config.exams.expert
+    expert, general = config.exams.expert, config.exams.general
+    general = GENERAL if general is True else general
     return {
         "seed": seed,
         "near_duplicate": config.near_duplicate,
         "split": config.split.model_dump(mode="json"),
-        "exams": config.exams.model_dump(mode="json", exclude={"expert"}),
+        "exams": config.exams.model_dump(mode="json", exclude={"expert", "general"}),
         "expert_exam": store.sha256_file(expert) if expert and expert.is_file() else None,
+        "general_exam": store.sha256_file(general) if general and general.is_file() else None,
+        "chunk": config.chunk.model_dump(mode="json"),
+        "restatements": config.restatements,
         "embedder": config.embedder,
         "borderline": config.borderline,
         "decontaminate": {path.name: store.sha256_file(path) for path in config.decontaminate.files if path.is_file()},
@@ -223,7 +250,9 @@ def _cost(summary: GenerationSummary) -> dict[str, float]:
 
 
 def _parts(entries: Sequence[SplitEntry]) -> dict[str, int]:
-    return {part: sum(entry.part == part for entry in entries) for part in ("train", "validation", "unseen")}
+    """Counts by part; `later` only where there is such a part."""
+    counts = {part: sum(entry.part == part for entry in entries) for part in PARTS}
+    return {str(part): count for part, count in counts.items() if count or part != "later"}
 
 
 def _say(counts: Mapping[str, int]) -> str:

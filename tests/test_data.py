@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from harvest.store import FieldsmithError
-from train.data import IGNORED, Conversation, Turn, encode, prepare_pairs, prepare_texts, read_conversations, read_texts, with_system
+from train.data import IGNORED, Conversation, Turn, encode, prepare_pairs, prepare_texts, with_system
 from train.tune.order import training_order
 from train.tune.stage import Padding
 
@@ -135,6 +134,12 @@ def test_a_base_without_a_chat_template_is_refused_in_a_sentence() -> None:
         encode(tokenizer, chat([("q", "a")]))
 
 
+def test_a_chat_that_the_template_refuses_is_named() -> None:
+    tokenizer = byte_tokenizer("{% if messages[0].role == 'system' %}{{ raise_exception('no system here') }}{% endif %}" + CHATML)
+    with pytest.raises(FieldsmithError, match=r"^pairs\.jsonl:7: .*no system here"):
+        prepare_pairs(tokenizer, [Conversation("pairs.jsonl:7", chat([("q", "a")]))], max_length=60, system_prompt="be brief")
+
+
 # ---- nothing is lost in silence
 
 
@@ -152,6 +157,8 @@ def test_what_is_cut_and_what_is_left_out_is_counted_and_named() -> None:
         "learnt_tokens": prepared.counts["learnt_tokens"],
         "truncated": 2,
         "dropped": 1,
+        "replayed": 0,
+        "replayed_tokens": 0,
     }
     assert max(len(row["input_ids"]) for row in prepared.rows) == 60
     assert all(any(label != IGNORED for label in row["labels"][1:]) for row in prepared.rows)
@@ -174,59 +181,6 @@ def test_padding_is_neither_read_nor_learnt() -> None:
     assert batch["input_ids"].tolist() == [[1, 2, 3], [4, 7, 7]]
     assert batch["labels"].tolist() == [[IGNORED, 2, 3], [4, IGNORED, IGNORED]]
     assert batch["attention_mask"].tolist() == [[1, 1, 1], [1, 0, 0]]
-
-
-# ---- reading
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": " 答案 "}], "pair_id": "p", "licence": "CC0-1.0"},
-        {"question": "q", "answer": "答案"},
-        {"prompt": "q", "response": "答案\n"},
-        {"prompt": "q", "completion": "答案"},
-        {"instruction": "q", "output": "答案"},
-    ],
-)
-def test_chats_and_pairs_of_many_kinds_are_read(line: dict[str, Any], tmp_path: Path) -> None:
-    path = tmp_path / "pairs.jsonl"
-    path.write_text(json.dumps(line, ensure_ascii=False) + "\n\n", encoding="utf-8")
-    [conversation] = read_conversations(path)
-    assert [(turn.role, turn.content) for turn in conversation.turns] == [("user", "q"), ("assistant", "答案")]
-    assert conversation.name == line.get("pair_id", "pairs.jsonl:1")
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("{", "is not JSON"),
-        ("[]", "is not a JSON object"),
-        ('{"question": "q"}', "neither a chat"),
-        ('{"question": "q", "answer": ""}', "bad message"),
-        ('{"question": "q", "answer": 3}', "bad message"),
-        ('{"messages": [{"role": "user", "content": "q"}]}', "no assistant message"),
-        ('{"messages": [{"role": "boss", "content": "q"}]}', "bad message"),
-    ],
-)
-def test_a_bad_line_is_named(line: str, said: str, tmp_path: Path) -> None:
-    path = tmp_path / "pairs.jsonl"
-    path.write_text('{"question": "q", "answer": "a"}\n' + line + "\n", encoding="utf-8")
-    with pytest.raises(FieldsmithError, match=said) as caught:
-        read_conversations(path)
-    assert f"{path}, line 2," in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_missing_and_empty_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(FieldsmithError, match="no file"):
-        read_texts(tmp_path / "corpus.jsonl")
-    (tmp_path / "corpus.jsonl").write_text("\n")
-    with pytest.raises(FieldsmithError, match="empty"):
-        read_texts(tmp_path / "corpus.jsonl")
-    (tmp_path / "corpus.jsonl").write_text('{"txet": "x"}\n')
-    with pytest.raises(FieldsmithError, match="line 1"):
-        read_texts(tmp_path / "corpus.jsonl")
 
 
 # ---- the order of training

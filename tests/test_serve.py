@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,13 @@ from urllib.parse import urlsplit
 import openai
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harvest.store import FieldsmithError
 from train.decode import BLOCK, ROOM, Ask, Decoder, Reply
+from train.serving.service import Service
+from train.serving.stream import StreamingDecoder, Text
 
 pytestmark = [
     pytest.mark.model,
@@ -90,6 +95,61 @@ def test_greedy_replies_are_those_of_transformers(loaded: tuple[Any, Any]) -> No
         reply = Decoder(model, tokenizer).answer([Ask(tuple(ids[0].tolist()), 8)])[0]
         assert reply.text == tokenizer.decode(written, skip_special_tokens=True)
         assert reply.tokens == len(written)
+
+
+def test_a_reply_that_nobody_wants_any_more_ends_and_its_neighbours_do_not(loaded: tuple[Any, Any]) -> None:
+    model, tokenizer = loaded
+    prompt = tuple(tokenizer.apply_chat_template(CAPITAL, add_generation_prompt=True, return_dict=False))
+    tokens: list[list[int]] = [[], []]
+    replies: dict[int, Reply] = {}
+
+    def told(place: int, token: int) -> bool:
+        tokens[place].append(token)
+        return place == 1 or len(tokens[0]) < 3
+
+    StreamingDecoder(model, tokenizer).stream([Ask(prompt, 500), Ask(prompt, 30)], replies.__setitem__, told)
+    assert len(tokens[0]) == replies[0].tokens == 3
+    assert replies[1] == Reply("The capital of France is Paris.", 8, "stop")
+    assert tokens[1][:3] == tokens[0]
+
+
+def test_closing_a_stream_says_that_nobody_wants_it(loaded: tuple[Any, Any]) -> None:
+    service = Service("m", StreamingDecoder(*loaded), loaded[1])
+    chunks = service.chat({"messages": CAPITAL, "stream": True})
+    assert not isinstance(chunks, dict)
+    service.worker._collect()
+    [job] = service.worker._next_batch()
+    next(chunks)
+    assert job.wanted
+    chunks.close()
+    assert not job.wanted
+
+
+@cache
+def tokenizer_of(folder: str) -> Any:
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    said=st.text(alphabet="ab束流。 \n😀", max_size=30),
+    stop=st.lists(st.text(alphabet="ab束流\n", min_size=1, max_size=4), max_size=2),
+)
+def test_what_is_streamed_is_the_reply_whatever_it_and_its_stop_strings_are(said: str, stop: list[str], base: str) -> None:
+    tokenizer = tokenizer_of(base)  # a token for each byte: signs come in pieces
+    tokens, whole = tokenizer(said).input_ids, said
+    for count in range(1, len(tokens) + 1):  # as the decoder does: it ends at the first token that completes a stop string
+        text = tokenizer.decode(tokens[:count])
+        cuts = [text.index(end) for end in stop if end in text]
+        if cuts:
+            tokens, whole = tokens[:count], text[: min(cuts)]
+            break
+    streamed = Text(tokenizer, stop)
+    pieces = [streamed.add(token) for token in tokens]
+    assert whole.startswith("".join(pieces))
+    assert "".join(pieces) + streamed.end(whole) == whole
 
 
 def test_rooms_of_different_width_are_answered_in_the_order_of_the_asks(loaded: tuple[Any, Any]) -> None:
@@ -200,11 +260,51 @@ def test_many_clients_get_what_one_alone_gets(client: openai.OpenAI) -> None:
     assert [asked(number) for number in (0, 19)] == [together[0], together[19]]
 
 
+def test_a_streamed_chat_is_the_same_in_pieces(client: openai.OpenAI) -> None:
+    chunks = list(
+        client.chat.completions.create(model="any", messages=CAPITAL, max_tokens=30, stream=True, stream_options={"include_usage": True})
+    )
+    assert [chunk.choices[0].delta.content for chunk in chunks[1:-2]] == ["The", " capital", " of", " France", " is", " Paris", "."]
+    assert chunks[0].choices[0].delta.role == "assistant"
+    assert [chunk.choices[0].finish_reason for chunk in chunks[:-1]] == [None] * (len(chunks) - 2) + ["stop"]
+    assert chunks[-1].choices == []
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.completion_tokens == 8
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+def test_a_streamed_completion_ends_before_its_stop_string(client: openai.OpenAI) -> None:
+    prompt = "Country: Spain\nCapital: Madrid\n\nCountry: France\nCapital:"
+    chunks = list(client.completions.create(model="any", prompt=prompt, max_tokens=20, stop=["\nCountry: G"], temperature=0, stream=True))
+    whole = client.completions.create(model="any", prompt=prompt, max_tokens=20, stop=["\nCountry: G"], temperature=0).choices[0]
+    assert "".join(chunk.choices[0].text for chunk in chunks) == whole.text
+    assert whole.text.startswith(" Paris\n")  # of which the line's end might have been the stop's beginning
+    assert chunks[-1].choices[0].finish_reason == whole.finish_reason
+
+
+def test_streams_and_whole_answers_share_a_batch(client: openai.OpenAI) -> None:
+    def asked(number: int) -> str | None:
+        question = [{"role": "user", "content": f"What is {number // 2} plus {number // 2}?"}]
+        if number % 2:
+            return client.chat.completions.create(model="m", messages=question, max_tokens=6).choices[0].message.content
+        chunks = client.chat.completions.create(model="m", messages=question, max_tokens=6, stream=True)
+        return "".join(chunk.choices[0].delta.content or "" for chunk in chunks)
+
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(asked, range(8)))
+    assert replies[::2] == replies[1::2]
+    assert len(set(replies)) > 1
+
+
+def test_what_is_wrong_with_a_streamed_request_is_said_before_the_stream(address: str) -> None:
+    status, answer = post(address, "/v1/chat/completions", json.dumps({"messages": [], "stream": True}).encode())
+    assert (status, answer["error"]["param"]) == (400, "messages")
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [
         ("response_format", {"type": "json_object"}),
-        ("stream", True),
         ("n", 2),
         ("top_p", 0.5),
         ("tools", [{"type": "function", "function": {"name": "f"}}]),

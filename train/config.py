@@ -171,7 +171,12 @@ class GateConfig(_Settings):
     """What a model must have shown before anything of it leaves."""
 
     exam: str | None = Field(default=None, description="the exam that decides; default: the expert exam's trained half, else seen")
-    min_gain: float = Field(default=0.0, description="the gain of the tuned model, nats per answer token, must be above this")
+    measure: Literal["margin", "nll", "accuracy"] = Field(
+        default="margin",
+        description="of the gain: log-probability of the right option among the options, which form alone does not move; "
+        "nll, nats per answer token, for exams without options; accuracy, right choices",
+    )
+    min_gain: float = Field(default=0.0, description="the tuned model's gain must be above this")
     min_low: float = Field(default=0.0, description="so must the lower end of its 95 % interval be above this")
     max_general_loss: float = Field(
         default=0.1, ge=0, description="right choices lost on the general exam, at most: the upper end of the 95 % interval"

@@ -1,7 +1,7 @@
 """Pairs and texts -> rows of token ids with labels: the loss falls on what the model should say, and on nothing else.
 
-    read_conversations   JSONL of chats or pairs -> Conversations
-    read_texts           JSONL of texts          -> strings
+    read_conversations   a file or folder of chats or pairs, in any layout -> Conversations
+    read_texts           a file or folder of texts                         -> Texts
     prepare_pairs        Conversations -> Prepared: loss on the assistant's turns, their end mark included
     prepare_texts        strings       -> Prepared: loss on every token, in blocks of one length
 
@@ -11,35 +11,34 @@ from a chat template differs between them and drops fully masked examples withou
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict
-
-from pydantic import BaseModel, Field, ValidationError
+from typing import Any, TypedDict
 
 from harvest.store import FieldsmithError
+from train.entries import read_entries
+from train.layouts import Conversation, Text, Turn, conversation, text
+
+__all__ = [
+    "IGNORED",
+    "Conversation",
+    "Prepared",
+    "Row",
+    "Text",
+    "Turn",
+    "encode",
+    "in_blocks",
+    "prepare_pairs",
+    "prepare_texts",
+    "read_conversations",
+    "read_texts",
+    "text_tokens",
+    "with_system",
+]
 
 IGNORED = -100
 """The label without loss, PyTorch's own convention."""
-
-PAIR_KEYS = (("question", "answer"), ("prompt", "response"), ("prompt", "completion"), ("instruction", "output"))
-
-
-class Turn(BaseModel):
-    """One message of a chat, in OpenAI's layout."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str = Field(min_length=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    """A chat with at least one answer; `name` says where it came from."""
-
-    name: str
-    turns: tuple[Turn, ...]
 
 
 class Row(TypedDict):
@@ -51,21 +50,33 @@ class Row(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Rows ready to train on, what was cut, and the names of what was left out because no answer was left in it."""
+    """Rows ready to train on, what was cut, and the names of what was left out because no answer was left in it.
+
+    `replayed` of the rows, with `replayed_tokens` tokens, are general data against forgetting.
+    """
 
     rows: tuple[Row, ...]
     truncated: int = 0
     dropped: tuple[str, ...] = ()
+    replayed: int = 0
+    replayed_tokens: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all rows."""
+        return sum(len(row["input_ids"]) for row in self.rows)
 
     @property
     def counts(self) -> dict[str, int]:
-        """Rows, tokens, tokens with loss, examples cut at the end, examples left out."""
+        """Rows, tokens, tokens with loss, examples cut at the end, examples left out, and what is replayed."""
         return {
             "rows": len(self.rows),
-            "tokens": sum(len(row["input_ids"]) for row in self.rows),
+            "tokens": self.tokens,
             "learnt_tokens": sum(label != IGNORED for row in self.rows for label in row["labels"]),
             "truncated": self.truncated,
             "dropped": len(self.dropped),
+            "replayed": self.replayed,
+            "replayed_tokens": self.replayed_tokens,
         }
 
 
@@ -73,92 +84,35 @@ class Prepared:
 
 
 def read_conversations(path: Path) -> list[Conversation]:
-    """Chats of a JSONL file: `{"messages": [...]}`, or a pair under one of `PAIR_KEYS`; other keys are ignored.
+    """The chats of a JSON or JSONL file, or of a folder of them, in any of the layouts of `train.layouts`.
 
-    Errors: `FieldsmithError` for a file that is missing or empty, and for a bad line, with its number.
+    Errors: `FieldsmithError` for a file that is missing or empty, and for a bad entry, with its place.
     """
-    return [_conversation(line, f"{path.name}:{number}", f"{path}, line {number}") for number, line in _json_lines(path)]
+    return [conversation(entry.data, entry.name, entry.where) for entry in read_entries(path)]
 
 
-def read_texts(path: Path) -> list[str]:
-    """The `text` of every line of a JSONL file; errors as in `read_conversations`."""
-    texts = []
-    for number, line in _json_lines(path):
-        text = line.get("text")
-        if not isinstance(text, str) or not text.strip():
-            raise FieldsmithError(f'{path}, line {number}, has no text: write {{"text": "..."}}')
-        texts.append(text)
-    return texts
-
-
-def _json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    if not path.is_file():
-        raise FieldsmithError(f"there is no file {path} to train on")
-    empty = True
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            if line.strip():
-                empty = False
-                yield number, _json_object(line, f"{path}, line {number}")
-    if empty:
-        raise FieldsmithError(f"{path} is empty: there is nothing to train on")
-
-
-def _json_object(line: str, where: str) -> dict[str, Any]:
-    try:
-        value = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise FieldsmithError(f"{where}, is not JSON ({error.msg}, column {error.colno})") from error
-    if not isinstance(value, dict):
-        raise FieldsmithError(f"{where}, is not a JSON object but a {type(value).__name__}")
-    return value
-
-
-def _conversation(line: dict[str, Any], name: str, where: str) -> Conversation:
-    try:
-        turns = tuple(Turn.model_validate(_trimmed(turn)) for turn in _messages(line, where))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise FieldsmithError(f"{where}, has a bad message ({'.'.join(map(str, first['loc']))}: {first['msg']})") from error
-    if not any(turn.role == "assistant" for turn in turns):
-        raise FieldsmithError(f"{where}, has no assistant message: there is nothing to learn from it")
-    return Conversation(str(line.get("pair_id") or name), turns)
-
-
-def _messages(line: dict[str, Any], where: str) -> list[Any]:
-    if isinstance(line.get("messages"), list):
-        return list(line["messages"])
-    for question, answer in PAIR_KEYS:
-        if question in line and answer in line:
-            return [{"role": "user", "content": line[question]}, {"role": "assistant", "content": line[answer]}]
-    known = ", ".join(f"{question}/{answer}" for question, answer in PAIR_KEYS)
-    raise FieldsmithError(f"{where}, is neither a chat (messages) nor a pair ({known})")
-
-
-def _trimmed(turn: Any) -> Any:
-    # Blanks around an answer would be learnt, and one after the template's newline fuses with it into another token.
-    if isinstance(turn, dict) and isinstance(turn.get("content"), str):
-        return {**turn, "content": turn["content"].strip()}
-    return turn
+def read_texts(path: Path) -> list[Text]:
+    """The texts of such files, each below its title and section; errors as in `read_conversations`."""
+    return [text(entry.data, entry.name, entry.where) for entry in read_entries(path)]
 
 
 # ---- pairs
 
 
-def prepare_pairs(tokenizer: Any, conversations: Sequence[Conversation], *, max_length: int, system_prompt: str | None = None) -> Prepared:
+def prepare_pairs(tokenizer: Any, conversations: Iterable[Conversation], *, max_length: int, system_prompt: str | None = None) -> Prepared:
     """Rows of at most `max_length` tokens, cut at the end; a row in which no answer is left is left out and named."""
     rows: list[Row] = []
     dropped: list[str] = []
     truncated = 0
-    for conversation in conversations:
-        for whole in encode(tokenizer, with_system(conversation.turns, system_prompt)):
+    for chat in conversations:
+        for whole in encode(tokenizer, with_system(chat.turns, system_prompt), name=chat.name):
             truncated += len(whole["input_ids"]) > max_length
             row = Row(input_ids=whole["input_ids"][:max_length], labels=whole["labels"][:max_length])
             # The first label is never predicted: the loss looks one token ahead.
             if any(label != IGNORED for label in row["labels"][1:]):
                 rows.append(row)
             else:
-                dropped.append(conversation.name)
+                dropped.append(chat.name)
     return Prepared(tuple(rows), truncated, tuple(dropped))
 
 
@@ -169,21 +123,20 @@ def with_system(turns: Sequence[Turn], system_prompt: str | None) -> tuple[Turn,
     return (Turn(role="system", content=system_prompt), *turns)
 
 
-def encode(tokenizer: Any, turns: Sequence[Turn]) -> list[Row]:
+def encode(tokenizer: Any, turns: Sequence[Turn], *, name: str = "a chat") -> list[Row]:
     """A chat as rows whose unmasked tokens are exactly its answers, each with its end mark.
 
     One row for the whole chat where the template renders earlier turns the same whatever follows them; one row per
     answer where it does not (templates that drop earlier reasoning), so that every answer is learnt in the very
-    context in which the model will have to give it. Errors: `FieldsmithError` if the model has no chat template or
-    one in which an answer does not follow its prompt.
+    context in which the model will have to give it. Errors: `FieldsmithError` (which says `name`) if the model has no chat
+    template, one that refuses this chat, or one in which an answer does not follow its prompt.
     """
     if not getattr(tokenizer, "chat_template", None):
         raise FieldsmithError("the base model has no chat template, so it cannot be tuned on pairs: take an instruct model as base")
-    messages = [turn.model_dump() for turn in turns]
-    spans = [_answer(tokenizer, messages, at) for at, turn in enumerate(turns) if turn.role == "assistant"]
-    text = spans[-1].text
-    if all(text.startswith(span.text) for span in spans):
-        return [_row(tokenizer, text, [(span.start, span.end) for span in spans], add_end=not spans[-1].marked)]
+    spans = _answers(tokenizer, turns, name)
+    whole = spans[-1].text
+    if all(whole.startswith(span.text) for span in spans):
+        return [_row(tokenizer, whole, [(span.start, span.end) for span in spans], add_end=not spans[-1].marked)]
     return [_row(tokenizer, span.text, [(span.start, span.end)], add_end=not span.marked) for span in spans]
 
 
@@ -195,6 +148,16 @@ class _Answer:
     start: int
     end: int
     marked: bool
+
+
+def _answers(tokenizer: Any, turns: Sequence[Turn], name: str) -> list[_Answer]:
+    from jinja2 import TemplateError
+
+    messages = [turn.model_dump() for turn in turns]
+    try:
+        return [_answer(tokenizer, messages, at) for at, turn in enumerate(turns) if turn.role == "assistant"]
+    except TemplateError as error:  # such as: no system message, roles must alternate
+        raise FieldsmithError(f"{name}: the base model's chat template refuses it ({str(error).splitlines()[0]})") from error
 
 
 def _answer(tokenizer: Any, messages: list[dict[str, str]], at: int) -> _Answer:
@@ -226,14 +189,22 @@ def _row(tokenizer: Any, text: str, spans: list[tuple[int, int]], *, add_end: bo
 # ---- texts
 
 
-def prepare_texts(tokenizer: Any, texts: Sequence[str], *, max_length: int) -> Prepared:
+def prepare_texts(tokenizer: Any, texts: Iterable[str], *, max_length: int) -> Prepared:
     """All texts in one stream, each closed by the end mark, cut into rows of `max_length` tokens; the rest is the last row.
 
     Rows of one length need no padding, so that every computed token is learnt; nothing is cut away or left out.
     """
-    stream: list[int] = []
-    for text in texts:
-        stream += [*tokenizer(text, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
-    blocks = [stream[start : start + max_length] for start in range(0, len(stream), max_length)]
+    stream = [token for one in texts for token in text_tokens(tokenizer, one)]
+    return in_blocks(stream, max_length)
+
+
+def text_tokens(tokenizer: Any, one: str) -> list[int]:
+    """A text's tokens, closed by the end mark."""
+    return [*tokenizer(one, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+
+
+def in_blocks(stream: Sequence[int], max_length: int) -> Prepared:
+    """Rows of one length; the rest is the last row."""
+    blocks = [list(stream[start : start + max_length]) for start in range(0, len(stream), max_length)]
     # A single token predicts nothing: it would be a row without loss.
     return Prepared(tuple(Row(input_ids=block, labels=list(block)) for block in blocks if len(block) > 1))

@@ -64,7 +64,7 @@ class Decoder:
         windows = [config.sliding_window] if "sliding_attention" in kinds and config.sliding_window else []
         self.context = int(min([config.max_position_embeddings, *windows]))
         self._model, self._tokenizer, self._layers = model, tokenizer, config.num_hidden_layers
-        self._ends = _end_tokens(model, tokenizer)
+        self._ends = end_tokens(model, tokenizer)
         self._kept = BlockCache(BLOCK)
         use_grouped_attention(model)
 
@@ -158,7 +158,8 @@ def _blocks(prompt: tuple[int, ...]) -> int:
     return -(-len(prompt) // BLOCK)
 
 
-def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+def end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Tokens after which the model has said all: those of its generation settings, and its tokenizer's end of text."""
     named = model.generation_config.eos_token_id
     ends = named if isinstance(named, list) else [named]
     return frozenset(number for number in [*ends, tokenizer.eos_token_id] if number is not None)

@@ -41,6 +41,10 @@ def _grouped_attention(
         raise FieldsmithError(
             "this model caps its attention or has attention sinks, which the built-in server cannot compute: serve it by vLLM"
         )
+    heads, groups = query.shape[1], query.shape[1] // key.shape[1]
+    folds = query.shape[2] == 1 and groups > 1 and attention_mask is not None and attention_mask.shape[1] == 1
+    if folds:  # one token a row: the heads of a group are put as rows of one head, so that keys and values are read once for all of them
+        query = query.reshape(query.shape[0], key.shape[1], groups, query.shape[3])
     out = torch.nn.functional.scaled_dot_product_attention(
         query,
         key,
@@ -50,6 +54,8 @@ def _grouped_attention(
         is_causal=attention_mask is None and query.shape[2] > 1,  # what transformers means by no mask
         enable_gqa=query.shape[1] != key.shape[1],
     )
+    if folds:
+        out = out.reshape(out.shape[0], heads, 1, out.shape[3])
     return out.transpose(1, 2).contiguous(), None
 
 
@@ -67,6 +73,11 @@ class Memory(Cache):  # type: ignore[misc]  # transformers is untyped here
     def last(self, row: int, columns: int) -> Tensor:
         """The last columns of a row, as [layers, 2, heads, columns, size]."""
         return torch.stack([torch.stack([layer.keys[row, :, -columns:], layer.values[row, :, -columns:]]) for layer in self.layers])
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Forget all other rows."""
+        for layer in self.layers:
+            layer.keep(rows)
 
 
 class _Layer(DynamicLayer):  # type: ignore[misc]
@@ -88,6 +99,13 @@ class _Layer(DynamicLayer):  # type: ignore[misc]
             self.lazy_initialization(key_states, value_states)
         self._append(key_states, value_states)
         return self.keys, self.values
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows, as much memory taken in advance as before."""
+        if self._store is not None:
+            filled = self.get_seq_length()
+            self._store = _Pair(self._store.keys[list(rows)], self._store.values[list(rows)])
+            self.keys, self.values = self._store.keys[:, :, :filled], self._store.values[:, :, :filled]
 
     def _append(self, keys: Tensor, values: Tensor) -> None:
         begin = self.get_seq_length()

@@ -11,7 +11,6 @@ Kind = TypeVar("Kind", bound=BaseModel)
 
 # Settings that a client may send only with the value that changes nothing.
 _NEUTRAL: dict[str, tuple[object, ...]] = {
-    "stream": (False,),
     "response_format": ({"type": "text"},),
     "n": (1,),
     "best_of": (1,),
@@ -47,6 +46,12 @@ class Turn(BaseModel):
         return {"role": "system" if self.role == "developer" else self.role, "content": text}
 
 
+class StreamOptions(BaseModel):
+    """What a client may say of a streamed answer."""
+
+    include_usage: bool = False
+
+
 class Request(BaseModel):
     """What chat and plain completions share; fields that are not named here are ignored unless `_NEUTRAL` refuses them."""
 
@@ -56,6 +61,13 @@ class Request(BaseModel):
     temperature: float | None = Field(default=None, ge=0, le=2)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     stop: str | Annotated[list[str], Field(max_length=16)] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a streamed answer is to end with the counts of tokens."""
+        return self.stream_options is not None and self.stream_options.include_usage
 
 
 class Chat(Request):

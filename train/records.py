@@ -52,9 +52,9 @@ class Passage:
 class EvalResult:
     """One model on one question: `nll` in nats per answer token; `choice` the index of the likeliest option.
 
-    `probabilities` are those of the options (softmax over minus their nlls); `said` is the free answer, `match` whether it is
-    right, `abstained` whether it says that it does not know; None where the model was not asked freely. `passages` are the ids
-    of what retrieval showed.
+    `probabilities` are those of the options (softmax over minus their nlls), `margin` the logarithm of the right one's. `said` is
+    the free answer, `match` whether it is right, `abstained` whether it says that it does not know; None where the model was not
+    asked freely. `passages` are the ids of what retrieval showed.
     """
 
     item_id: str
@@ -66,6 +66,7 @@ class EvalResult:
     match: bool | None = None
     abstained: bool | None = None
     passages: tuple[str, ...] = ()
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +113,18 @@ class McNemar:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What one arm gains over another on one exam; `needed` questions would narrow the interval of `accuracy` to +-0.05."""
+    """What one arm gains over another on one exam; `needed` questions would narrow the interval of `accuracy` to +-0.05.
+
+    `margin` is the gain in the logarithm of the right option's probability among the options: what makes every option of the kind likelier
+    (short answers, units) cancels in it, so that what is left is knowing the right one.
+    """
 
     nll: Estimate | None
     accuracy: Estimate | None = None
     match: Estimate | None = None
     mcnemar: McNemar | None = None
     needed: int | None = None
+    margin: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +187,7 @@ class SeedGain:
 
 @dataclass(frozen=True, slots=True)
 class Seeds:
-    """`seeds.json`: exam -> comparison -> "nll" or "accuracy" -> gain over the trainings with these seeds."""
+    """`seeds.json`: exam -> comparison -> "nll", "margin" or "accuracy" -> gain over the trainings with these seeds."""
 
     seeds: tuple[int, ...]
     exams: Mapping[str, Mapping[str, Mapping[str, SeedGain]]]

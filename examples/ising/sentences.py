@@ -22,6 +22,10 @@ ENGLISH = {
     "ask critical": "At which temperature does long-range order vanish in the {model} (coupling J, infinite square lattice)?",
     "ask onsager": "What is the spontaneous magnetisation per spin of the {model} on an infinite square lattice "
     "at T = {temperature} J/k_B?",
+    "simulated magnetisation": "Simulated Ising film at T = {temperature}: magnetisation per spin?",
+    "simulated energy": "Simulated Ising film at T = {temperature}: energy per spin?",
+    "measured magnetisation": "Measured Ising film at T = {temperature}: magnetisation per spin?",
+    "measured energy": "Measured Ising film at T = {temperature}: energy per spin?",
 }
 
 CHINESE = {
@@ -43,4 +47,8 @@ CHINESE = {
     "得到每个自旋的平均能量 {energy} J 和平均序参量 {order}。模拟的温度是多少？",
     "ask critical": "{model}（耦合 J，无限大正方晶格）的长程序在什么温度消失？",
     "ask onsager": "无限大正方晶格上的{model}在 T = {temperature} J/k_B 时，每个自旋的自发磁化强度是多少？",
+    "simulated magnetisation": "模拟的伊辛薄膜，T = {temperature}：每个自旋的磁化强度是多少？",
+    "simulated energy": "模拟的伊辛薄膜，T = {temperature}：每个自旋的能量是多少？",
+    "measured magnetisation": "实测的伊辛薄膜，T = {temperature}：每个自旋的磁化强度是多少？",
+    "measured energy": "实测的伊辛薄膜，T = {temperature}：每个自旋的能量是多少？",
 }

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harvest.records import Paper
-from qagen.curate.exams import Seal
 from qagen.curate.making import Making
+from qagen.curate.seal import Seal
 from qagen.own.ids import is_own, source_of
 from qagen.records import Part, QAPair
 

@@ -11,9 +11,9 @@ from typing import Any
 from harvest.records import Paper, may_publish
 from harvest.store import write_text
 from qagen.curate.card import Card, SourceLine, kinds_of, own_lines, write_card
-from qagen.curate.exams import Seal
 from qagen.curate.making import Making
 from qagen.curate.publish import PUBLISHED, View
+from qagen.curate.seal import Seal
 from qagen.own.ids import is_own
 from qagen.records import Example, QAPair, SplitEntry
 

@@ -1,4 +1,4 @@
-"""What is trained on: chat examples from pairs, and passages of text from documents."""
+"""What is trained on: chat examples from pairs, and passages of text from documents; and the chunks that retrieval finds."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from harvest.records import Document, Rejection
+from qagen.chunk import chunk_document
+from qagen.config import ChunkConfig
 from qagen.curate.chats import examples, for_part
 from qagen.curate.decontaminate import is_held_out_text
-from qagen.records import Passage, SplitEntry
+from qagen.records import ChunkLine, Part, Passage, SplitEntry
 
-__all__ = ["corpus", "examples", "for_part", "passages", "representatives"]
+__all__ = ["chunk_lines", "corpus", "examples", "for_part", "heading", "passages", "representatives"]
 
 _PASSAGE: Final = 2000  # characters, title aside
 _PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
@@ -24,11 +26,24 @@ _NOT_PROSE = re.compile(
 )
 
 
-def representatives(split: Iterable[SplitEntry], lengths: Mapping[str, int]) -> list[str]:
-    """The trained documents whose text goes into the corpus: of copies only the longest, for text read twice is learnt by rote."""
+def heading(title: str, section: str) -> str:
+    """The first line of a text that is read without its document."""
+    return " — ".join(filter(None, (" ".join(title.split()), " ".join(section.split()))))
+
+
+def chunk_lines(documents: Iterable[Document], config: ChunkConfig) -> Iterator[ChunkLine]:
+    """Every chunk of the documents, as retrieval finds it."""
+    for document in documents:
+        licence = document.paper.licence
+        for chunk in chunk_document(document, config):
+            yield ChunkLine(chunk.id, chunk.document_id, chunk.title, chunk.section, chunk.text, licence)
+
+
+def representatives(split: Iterable[SplitEntry], lengths: Mapping[str, int], part: Part = "train") -> list[str]:
+    """The documents of a part whose text goes into the corpus: of copies only the longest, for text read twice is learnt by rote."""
     chosen: dict[str, str] = {}
     for entry in sorted(split, key=lambda entry: (-lengths[entry.document_id], entry.document_id)):
-        if entry.part == "train":
+        if entry.part == part:
             chosen.setdefault(entry.cluster, entry.document_id)
     return sorted(chosen.values())
 
@@ -47,18 +62,19 @@ def corpus(documents: Iterable[Document], held_out: npt.NDArray[np.uint32], near
 
 
 def passages(document: Document) -> Iterator[Passage]:
-    """A document's sections in pieces of at most 2,000 characters, cut at paragraph ends, each below its title.
+    """A document's sections in pieces of at most 2,000 characters, cut at paragraph ends, each below its title (`heading`).
 
     Lists of references, acknowledgements and contents are left out.
     """
     number = 0
-    for heading, start, end in _stretches(document):
-        if _NOT_PROSE.match(heading):
+    title, licence = document.paper.title, document.paper.licence
+    for section, start, end in _stretches(document):
+        if _NOT_PROSE.match(section):
             continue
-        title = f"{document.paper.title}: {heading}" if heading else document.paper.title
         for piece in _pieces(document.text[start:end]):
             number += 1
-            yield Passage(f"{document.id}#{number:04d}", document.id, f"{title}\n{piece}", document.paper.licence)
+            text = f"{heading(title, section)}\n\n{piece}"
+            yield Passage(f"{document.id}#{number:04d}", document.id, text, licence, title, section)
 
 
 def _stretches(document: Document) -> Iterator[tuple[str, int, int]]:

@@ -23,12 +23,14 @@ from harvest.records import Document, Rejection
 from harvest.store import FieldsmithError, load_lines
 from qagen.curate.chats import asked
 from qagen.curate.contamination import ExamCheck
-from qagen.curate.exams import verify_seal
 from qagen.curate.likeness import read, same_answer
+from qagen.curate.seal import verify_seal
 from qagen.curate.words import grams, words
-from qagen.records import Example, ExamQuestion, Part, Passage, QAPair, SplitEntry
+from qagen.records import Example, ExamQuestion, Part, Passage, QAPair, Restatement, SplitEntry
 
 _ENOUGH_GRAMS: Final = 12
+_ASKS: Final = re.compile(r"[^.!?。！？\n]{8,}[?？]")
+_FOLLOWS: Final = 200  # characters behind a question in which its answer is looked for
 
 
 def decontaminate(
@@ -45,8 +47,8 @@ def decontaminate(
     `foreign` are questions of other files that must not be trained on, by the file's name; `embed` finds what is asked in
     other words or in another language.
 
-    Reasons: `exam-question` (a question of any exam, or near to one) and `exam-fact` (the sentence and the answer of a
-    question of the exam `seen`, asked in other words). `evidence` gives the source sentences of a pair in words.
+    Reasons: `exam-question` (a question of any exam, or near to one), `general-question` (one of the general exam) and `exam-fact` (the
+    sentence and the answer of a question of the exam `seen`, asked in other words). `evidence` gives a pair's source sentences in words.
     """
     questions = [(f"the exam {name}", question) for name, held in sorted(exams.items()) for question in held]
     questions += [(f"the file {name}", _as_exam(pair)) for name, held in sorted(foreign.items()) for pair in held]
@@ -56,8 +58,9 @@ def decontaminate(
     kept, rejected, every = [], [], list(pairs)
     for pair, near in zip(every, check.all([(pair.question, pair.answer) for pair in every]), strict=True):
         if near:
-            detail = f"near question {near[0].id} of {name_of[id(near[0])]}"
-            rejected.append(Rejection(pair.id, "decontaminate", "exam-question", detail, near[1]))
+            home = name_of[id(near[0])]
+            reason = "general-question" if home == "the exam general" else "exam-question"
+            rejected.append(Rejection(pair.id, "decontaminate", reason, f"near question {near[0].id} of {home}", near[1]))
         elif same := _same_fact(pair, evidence(pair), facts):
             detail = f"rests on the sentence of question {same.id} of the exam seen, with its answer"
             rejected.append(Rejection(pair.id, "decontaminate", "exam-fact", detail))
@@ -91,7 +94,10 @@ def held_out_grams(documents: Iterable[Document]) -> npt.NDArray[np.uint32]:
 
 
 def is_held_out_text(text: str, held_out: npt.NDArray[np.uint32], near_copy: float) -> bool:
-    """Whether a passage is mostly text of held-out documents, such as a paragraph that a laboratory puts in every report."""
+    """Whether a passage is mostly text of held-out documents, such as a paragraph that a laboratory puts in every report.
+
+    Its first line, the heading, is not looked at.
+    """
     own = grams(re.sub(r"^.*\n", "", text, count=1))
     return len(own) >= _ENOUGH_GRAMS and len(np.intersect1d(own, held_out, assume_unique=True)) >= near_copy * len(own)
 
@@ -109,29 +115,35 @@ class Leak:
 
 
 def assert_no_leaks(dataset: Path, documents: Iterable[Document], *, threshold: float, near_copy: float) -> None:
-    """Read what is on disk under `dataset` and raise `FieldsmithError` naming the first leak and their number.
-
-    A leak is: a training line or passage of a document that is not in part train (validation lines: not in part
-    validation); a training or validation line that asks an exam's question; a passage that is mostly text of a held-out
-    document. `documents` are those held out. Exams that are changed or not sealed raise as well.
-    """
-    seals = verify_seal(dataset / "exams")
-    exposed = _exposed(list(load_lines(dataset / "split.jsonl", SplitEntry)))
-    questions = [question for name in seals for question in load_lines(dataset / "exams" / f"{name}.jsonl", ExamQuestion)]
-    check = ExamCheck(questions, threshold)
-    leaks = [
-        *_example_leaks(dataset / "train.jsonl", "train", exposed, check),
-        *_example_leaks(dataset / "validation.jsonl", "validation", exposed, check),
-        *_passage_leaks(
-            dataset / "corpus.jsonl", exposed, partial(is_held_out_text, held_out=held_out_grams(documents), near_copy=near_copy)
-        ),
-    ]
+    """Read what is on disk under `dataset` and raise `FieldsmithError` naming the first leak and their number (`find_leaks`)."""
+    leaks = find_leaks(dataset, documents, threshold=threshold, near_copy=near_copy)
     if leaks:
         first = leaks[0]
         raise FieldsmithError(
             f"the dataset leaks into its exams in {len(leaks)} lines, first {dataset / first.file}, line {first.line}: {first.why}; "
             "nothing is trained on it; run the split and the dataset again"
         )
+
+
+def find_leaks(dataset: Path, documents: Iterable[Document], *, threshold: float, near_copy: float) -> list[Leak]:
+    """What is trained on, or watched, and must not be, as it lies on disk under `dataset`.
+
+    A leak is: a training line, passage or restatement of a document that is not in part train (validation lines and passages: not in
+    part validation); a line or restatement that asks an exam's question; a passage or restatement that is mostly text of a held-out
+    document. `documents` are those held out. Raises `FieldsmithError` where exams were changed or are not sealed.
+    """
+    seals = verify_seal(dataset / "exams")
+    exposed = _exposed(list(load_lines(dataset / "split.jsonl", SplitEntry)))
+    questions = [question for name in seals for question in load_lines(dataset / "exams" / f"{name}.jsonl", ExamQuestion)]
+    check = ExamCheck(questions, threshold)
+    is_held_out = partial(is_held_out_text, held_out=held_out_grams(documents), near_copy=near_copy)
+    return [
+        *_example_leaks(dataset / "train.jsonl", "train", exposed, check),
+        *_example_leaks(dataset / "validation.jsonl", "validation", exposed, check),
+        *_text_leaks(dataset / "corpus.jsonl", Passage, "train", exposed, is_held_out),
+        *_text_leaks(dataset / "validation_corpus.jsonl", Passage, "validation", exposed, lambda _: False),
+        *_text_leaks(dataset / "restatements.jsonl", Restatement, "train", exposed, is_held_out, check),
+    ]
 
 
 def _example_leaks(path: Path, part: Part, exposed: Mapping[str, set[Part]], check: ExamCheck) -> Iterator[Leak]:
@@ -142,12 +154,29 @@ def _example_leaks(path: Path, part: Part, exposed: Mapping[str, set[Part]], che
             yield Leak(path.name, number, f"it asks the question {near[0].id} of an exam")
 
 
-def _passage_leaks(path: Path, exposed: Mapping[str, set[Part]], is_held_out: Callable[[str], bool]) -> Iterator[Leak]:
-    for number, passage in enumerate(load_lines(path, Passage) if path.exists() else (), 1):
-        if why := _misplaced(passage.document_id, "train", exposed):
+def _text_leaks(
+    path: Path,
+    kind: type[Passage] | type[Restatement],
+    part: Part,
+    exposed: Mapping[str, set[Part]],
+    is_held_out: Callable[[str], bool],
+    check: ExamCheck | None = None,
+) -> Iterator[Leak]:
+    for number, text in enumerate(load_lines(path, kind) if path.exists() else (), 1):
+        if why := _misplaced(text.document_id, part, exposed):
             yield Leak(path.name, number, why)
-        elif is_held_out(passage.text):
+        elif is_held_out(text.text):
             yield Leak(path.name, number, "its text is that of a held-out document")
+        elif check and (near := question_in(text.text, check)):
+            yield Leak(path.name, number, f"it asks the question {near.id} of an exam")
+
+
+def question_in(text: str, check: ExamCheck) -> ExamQuestion | None:
+    """The exam's question that a sentence of a text asks, its answer being what follows."""
+    for found in _ASKS.finditer(text):
+        if near := check(found[0].strip(), text[found.end() : found.end() + _FOLLOWS]):
+            return near[0]
+    return None
 
 
 def _exposed(split: Sequence[SplitEntry]) -> dict[str, set[Part]]:

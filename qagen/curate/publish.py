@@ -1,8 +1,8 @@
 """The second view of a dataset: what may be passed on, by the licences of its documents.
 
 A line is in it if its own licence and its document's are among those that may be published; an unknown licence never is.
-The lab's own exam states no licence, so it stays at home. A wrong option is text of another document: where that one may
-not be passed on, the question is asked openly.
+The lab's own exam states no licence, so it stays at home, and so does the general one, which comes with qagen. A wrong option is text of
+another document: where that one may not be passed on, the question is asked openly. A number with its unit is nobody's text.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from pathlib import Path
 
 from harvest.records import may_publish
 from harvest.store import save_lines
-from qagen.curate.exams import Seal, write_exams
+from qagen.curate.forms import form_of
+from qagen.curate.seal import Seal, write_exams
+from qagen.curate.unanswerable import pair_of
 from qagen.own.ids import is_own
-from qagen.records import Example, ExamQuestion, Passage, QAPair
+from qagen.records import ChunkLine, Example, ExamQuestion, Passage, QAPair, Restatement
 
 PUBLISHED = "published"
-_EXAMS = ("seen", "unseen")
+_EXAMS = ("seen", "unseen", "later", "unanswerable")
+Text = Passage | Restatement | ChunkLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,13 @@ class View:
     """What is in the view, and how much of it; no counts where there is nothing."""
 
     chats: Mapping[str, Sequence[Example]]
-    passages: Sequence[Passage]
+    texts: Mapping[str, Sequence[Text]]
     exams: Mapping[str, Sequence[ExamQuestion]]
 
     @property
-    def files(self) -> dict[str, Sequence[Example] | Sequence[Passage]]:
+    def files(self) -> dict[str, Sequence[Example] | Sequence[Text]]:
         """The lines of each file but the exams'."""
-        return {**self.chats, "corpus": self.passages}
+        return {**self.chats, **self.texts}
 
     @property
     def counts(self) -> dict[str, int]:
@@ -43,7 +46,7 @@ class View:
 
 def published(
     chats: Mapping[str, Sequence[Example]],
-    passages: Sequence[Passage],
+    texts: Mapping[str, Sequence[Text]],
     exams: Mapping[str, Sequence[ExamQuestion]],
     pairs: Iterable[QAPair],
     documents: Collection[str],
@@ -54,13 +57,15 @@ def published(
     A lab's own pairs rest on no document; their own licence alone decides.
     """
     shown = [pair for pair in pairs if _is_open(pair, documents, publish)]
-    ids, texts = {pair.id for pair in shown}, {text for pair in shown for text in (pair.answer, *pair.distractors)}
+    ids, said = {pair.id for pair in shown}, {text for pair in shown for text in (pair.answer, *pair.distractors)}
     open_chats = {
         name: [chat for chat in held if chat.pair_id in ids and may_publish(chat.licence, publish)] for name, held in chats.items()
     }
-    open_passages = [one for one in passages if one.document_id in documents and may_publish(one.licence, publish)]
-    asked = {name: [_openly(question, texts) for question in exams.get(name, ()) if question.id in ids] for name in _EXAMS}
-    return View(open_chats, open_passages, asked)
+    open_texts = {
+        name: [one for one in held if one.document_id in documents and may_publish(one.licence, publish)] for name, held in texts.items()
+    }
+    asked = {name: [_openly(question, said) for question in exams.get(name, ()) if pair_of(question) in ids] for name in _EXAMS}
+    return View(open_chats, open_texts, asked)
 
 
 def _is_open(pair: QAPair, documents: Collection[str], publish: Sequence[str]) -> bool:
@@ -70,16 +75,17 @@ def _is_open(pair: QAPair, documents: Collection[str], publish: Sequence[str]) -
     return {pair.document_id, *(span.document_id or pair.document_id for span in pair.evidence)} <= set(documents)
 
 
-def write_view(folder: Path, view: View) -> dict[str, Seal]:
+def write_view(folder: Path, view: View, *, seed: int | None = None) -> dict[str, Seal]:
     """Write the view, its exams sealed like the others; nothing at all where it is empty."""
     if not view.counts:
         return {}
     for name, held in view.files.items():
         if held:  # an empty file opens nowhere
             save_lines(folder / f"{name}.jsonl", held)
-    return write_exams(folder / "exams", view.exams)
+    return write_exams(folder / "exams", view.exams, seed=seed)
 
 
-def _openly(question: ExamQuestion, texts: Collection[str]) -> ExamQuestion:
-    """Without options, if any of them is not an answer or a distractor of the view's own pairs."""
-    return question if all(option in texts for option in question.options) else replace(question, options=(), correct=None)
+def _openly(question: ExamQuestion, said: Collection[str]) -> ExamQuestion:
+    """Without options, if any of them is neither an answer or a distractor of the view's own pairs nor a bare number."""
+    shown = all(option in said or form_of(option).kind == "number" for option in question.options)
+    return question if shown else replace(question, options=(), correct=None)

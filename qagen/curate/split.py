@@ -1,15 +1,17 @@
 """Which documents are trained on, which choose the checkpoint, and which only the exam sees: decided before any question.
 
-A cluster of near-copies is never divided. What a lab assigns by name wins; otherwise a seeded hash of the cluster decides,
-and what was once decided stays when documents are added.
+A cluster of near-copies is never divided. What a lab assigns by name wins, then the day on which documents appeared; otherwise
+a seeded hash of the cluster decides, and what was once decided stays when documents are added.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -43,11 +45,17 @@ def split_documents(
     `previous` is the split of an earlier run with the same settings: its parts are kept. Where a new document shows two
     decided clusters to be one, they go to the part that has seen most (train, validation, unseen), because what was
     once trained on can no longer be an exam. Raises `UsageError` where `assign` names nothing or contradicts itself.
+
+    With `config.later` a cluster whose documents all appeared on that day or after it is of part `later`. One that holds an
+    earlier document as well is no such exam, for a model may know that one, but nothing of it is trained on either: it is
+    `unseen`, or, if it was trained on or watched before, `validation`, which neither trains nor examines.
     """
-    sketches = sorted((sketch(document) for document in documents), key=lambda item: item.id)
+    appeared: dict[str, str | None] = {}
+    sketches = sorted((sketch(document) for document in _noted(documents, appeared)), key=lambda item: item.id)
     cluster_of = {**clusters(sketches, config.near_copy), **group_clusters(own)}
     members = _members(cluster_of)
-    fixed = _kept(members, {entry.document_id: entry.part for entry in previous}) | _assigned(cluster_of, config)
+    before = {entry.document_id: entry.part for entry in previous}
+    fixed = _kept(members, before) | _later(members, appeared, before, config.later) | _assigned(cluster_of, config)
     parts = fixed | _drawn_by_source(members.keys(), fixed, config, seed)
     return [SplitEntry(document, cluster, parts[cluster]) for document, cluster in sorted(cluster_of.items())]
 
@@ -82,7 +90,56 @@ def _kept(members: Mapping[str, list[str]], previous: Mapping[str, Part]) -> dic
 
 
 def _by_exposure() -> tuple[Part, ...]:
-    return ("train", "validation", "unseen")
+    return ("train", "validation", "unseen", "later")
+
+
+# ---- by the day on which documents appeared
+
+
+def _noted(documents: Iterable[Document], appeared: dict[str, str | None]) -> Iterator[Document]:
+    """The documents as they stream by, and of each the day on which its paper appeared."""
+    for document in documents:
+        appeared[document.id] = document.paper.published
+        yield document
+
+
+def _later(
+    members: Mapping[str, list[str]], appeared: Mapping[str, str | None], before: Mapping[str, Part], cutoff: date | None
+) -> dict[str, Part]:
+    """The parts of clusters that hold a document which appeared on the day or after it."""
+    if cutoff is None:
+        return {}
+    if undated := sorted(name for name, day in appeared.items() if first_day(day) is None):
+        _log.warning(
+            "split: %d documents say no day on which they appeared and count as earlier than %s, first %s", len(undated), cutoff, undated[0]
+        )
+    found: dict[str, Part] = {}
+    for cluster, documents in members.items():
+        late = [is_later(appeared.get(document), cutoff) for document in documents]
+        if not any(late):
+            continue
+        exposed = {before.get(document) for document in documents} & {"train", "validation"}
+        found[cluster] = "validation" if exposed else "later" if all(late) else "unseen"
+        if found[cluster] != "later":
+            _log.warning("split: %s holds documents from before %s and from after; they go to %s", cluster, cutoff, found[cluster])
+    return found
+
+
+def is_later(published: str | None, cutoff: date) -> bool:
+    """Whether something published then (ISO 8601; a year or a month counts as its first day) certainly appeared on the day or after it."""
+    day = first_day(published)
+    return day is not None and day >= cutoff
+
+
+def first_day(published: str | None) -> date | None:
+    """The earliest day that an ISO 8601 date, month or year can mean; None where there is none."""
+    found = re.match(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?(?!\d)", published or "")
+    if found is None:
+        return None
+    try:
+        return date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
+    except ValueError:
+        return None
 
 
 def _assigned(cluster_of: Mapping[str, str], config: SplitConfig) -> dict[str, Part]:
@@ -111,7 +168,10 @@ def _drawn_by_source(every: Collection[str], fixed: Mapping[str, Part], config: 
         free = {cluster for cluster in every if source_of(cluster) == source and cluster not in fixed}
         parts |= _drawn(free, {cluster: part for cluster, part in fixed.items() if source_of(cluster) == source}, config, seed)
     if every and "train" not in (*parts.values(), *fixed.values()):
-        raise UsageError("every document is assigned to validation or unseen, so that none is left to train on; assign fewer")
+        raise UsageError(
+            "every document is assigned to validation or unseen or appeared after split.later, so that none is left to train on; "
+            "assign fewer, or choose a later day"
+        )
     return parts
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from harvest.store import FieldsmithError
-from train.backends import peft, unsloth
+from train.backends import peft, processes, unsloth
 from train.backends.learner import Learner
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,8 @@ class Backend:
 def choose(wanted: Literal["auto", "unsloth", "peft"], compiled: Path) -> Backend:
     """The backend for a setting; call it before anything imports transformers or TRL, which Unsloth must precede.
 
-    `auto` takes Unsloth wherever it imports. Errors: `FieldsmithError` where `unsloth` is asked for and does not.
+    `auto` takes Unsloth wherever it imports and one process trains. Errors: `FieldsmithError` where `unsloth` is asked for and
+    cannot be had.
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL would tell the hub of every trainer
     backend = _choose(wanted, compiled)
@@ -39,6 +40,11 @@ def choose(wanted: Literal["auto", "unsloth", "peft"], compiled: Path) -> Backen
 def _choose(wanted: str, compiled: Path) -> Backend:
     if wanted == "peft":
         return _peft("training with TRL and PEFT, as the settings ask")
+    if processes.count() > 1:
+        together = f"{processes.count()} processes train together, which Unsloth is not set up for here"
+        if wanted == "unsloth":
+            raise FieldsmithError(f"backend: unsloth is set, but {together}: set backend: peft, or start one process")
+        return _peft(f"training with TRL and PEFT, because {together}")
     if not unsloth.is_installed():
         if wanted == "unsloth":
             raise FieldsmithError("backend: unsloth is set, but unsloth is not installed: run `pip install unsloth`, or set backend: auto")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harvest.store import FieldsmithError
-from train.backends.learner import Learner, weights_dtype
+from train.backends.learner import Learner, check_adapter, targets, weights_dtype
 from train.config import TrainConfig
 
 
@@ -60,12 +60,16 @@ def open_model(config: TrainConfig, base: Path | str, tokenizer: Any, *, max_len
                 r=lora.r,
                 lora_alpha=lora.alpha,
                 lora_dropout=lora.dropout,
-                target_modules=list(lora.target_modules),
+                target_modules=targets(lora),
                 use_rslora=lora.rslora,
+                use_dora=lora.dora,
                 use_gradient_checkpointing=checkpointing,
                 random_state=seed,
             )
         except ValueError as error:
             raise FieldsmithError(f"no LoRA fits {config.base}: {str(error).splitlines()[0]}") from error
-    # Under TRL's own name "chunked_nll" Unsloth would leave its chunked cross entropy aside.
-    return Learner(model, tokenizer, loss_type="nll")
+    check_adapter(model, lora, "Unsloth")
+    # On a GPU its kernels compute the loss, under the name "nll" ("chunked_nll" would leave them aside), and take examples that share
+    # a row apart only where there is one row. On a CPU it is transformers with another loss, whose evaluation computes all logits.
+    cuda = torch.cuda.is_available()
+    return Learner(model, tokenizer, loss_type="nll", own_loss=not cuda, packs_in_one_row=cuda)

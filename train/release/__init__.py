@@ -1,0 +1,1 @@
+"""What leaves: the gate, exported forms, cards."""

