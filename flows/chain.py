@@ -21,6 +21,7 @@ from flows.releasing import about, decide, previous, release
 from flows.report import REPORT_VERSION, write_html
 from flows.sweep import try_settings
 from harvest.store import (
+    FieldsmithError,
     StageRecord,
     fingerprint,
     hold,
@@ -125,7 +126,15 @@ def release_model(run: FieldRun) -> StageRecord:
     key = fingerprint("release", run.config.release, about(run), sha256_file(out / "gate.json"))
     passed = load(out / "gate.json", Verdict).passed
     outputs = [out / "release" / "release.json"] if passed else []
-    return _step(run, "release", key, lambda: release(run, out), run.config.release.model_dump(mode="json"), outputs)
+
+    def work() -> dict[str, Any]:
+        try:
+            return release(run, out)
+        except FieldsmithError:  # an export that is not the model that was examined: the report must say so
+            write_html(run, out)
+            raise
+
+    return _step(run, "release", key, work, run.config.release.model_dump(mode="json"), outputs)
 
 
 def write_report(run: FieldRun) -> StageRecord:

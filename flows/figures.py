@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable
 
-from train.records import ARMS, COMPARISONS, Arm, Estimate
+from train.records import ARMS, COMPARISONS, Arm, Comparison, Estimate
 
 EXAM_TITLES = {
     "expert_trained": "expert, trained documents",
@@ -23,8 +23,15 @@ ARM_TITLES: dict[Arm, str] = {
     "tuned": "tuned",
     "tuned_retrieval": "tuned + retrieval",
 }
-MEASURES = {"nll": "likelihood of true answers", "accuracy": "right choices", "match": "right free answers"}
+MEASURES = {
+    "margin": "right option among the options",
+    "nll": "likelihood of true answers",
+    "accuracy": "right choices",
+    "match": "right free answers",
+}
 """The fields of `Comparison` that are gains, in words."""
+
+UNITS = {"margin": "nats", "nll": "nats per answer token", "accuracy": "percentage points", "match": "percentage points"}
 
 _WIDE = 9.95  # from here on two decimals say less than they take up
 
@@ -69,6 +76,17 @@ def points(gain: Estimate) -> str:
     """A gain of a share in percentage points, `+15 [+5, +25]`."""
     low, high = gain.ci95
     return f"{_whole(gain.value)} [{_whole(low)}, {_whole(high)}]"
+
+
+def measured(gain: Comparison | None, measure: str) -> Estimate | None:
+    """The gain in one of `MEASURES`; None where there is no such comparison, or too few questions of the kind."""
+    found: Estimate | None = getattr(gain, measure) if gain else None
+    return found
+
+
+def said(gain: Estimate, measure: str) -> str:
+    """A gain in the units of its measure."""
+    return points(gain) if measure in ("accuracy", "match") else nats(gain)
 
 
 def share(value: float | None) -> str:

@@ -12,7 +12,7 @@ from flows.cost import run_cost
 from flows.covered import Covered, covered
 from flows.field_run import FieldRun, newest_model
 from flows.figures import arms_in_order, exam_title, in_order
-from flows.headline import Headline, failed, headline
+from flows.headline import Headline, deciding_measure, failed, headline
 from flows.samples import Sample
 from harvest.records import Rejection
 from harvest.store import FieldsmithError, StageRecord, load, load_lines, read_manifest
@@ -43,10 +43,9 @@ class Exam:
         return [(arm, self.report.arms[arm]) for arm in arms_in_order(self.report.arms)]
 
     @property
-    def gains(self) -> list[tuple[str, Comparison, Estimate]]:
-        """Comparison, what it found, and its gain in likelihood; one question has no interval, and none is shown."""
-        found = [(name, self.report.gains[name]) for name in COMPARISONS if name in self.report.gains]
-        return [(name, gain, gain.nll) for name, gain in found if gain.nll]
+    def gains(self) -> list[tuple[str, Comparison]]:
+        """Comparison and what it found; one question has no interval, and none is shown."""
+        return [(name, self.report.gains[name]) for name in COMPARISONS if name in self.report.gains and self.report.gains[name].nll]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,20 @@ class Findings:
     def headline(self) -> Headline:
         """What every report begins with."""
         regressed = bool(self.versions and self.versions.regressions) or any(check.name == "regression" for check in failed(self.gate))
-        return headline(self.metrics, self.deciding, seeds=self.seeds, gate=self.gate, parity=self.parity, regressed=regressed)
+        return headline(
+            self.metrics,
+            self.deciding,
+            self.run.config.gate.measure,
+            seeds=self.seeds,
+            gate=self.gate,
+            parity=self.parity,
+            regressed=regressed,
+        )
+
+    @property
+    def measure(self) -> str:
+        """The measure that decides, one of `figures.MEASURES`."""
+        return deciding_measure(self.metrics, self.deciding, self.run.config.gate.measure)
 
     @property
     def places(self) -> dict[str, Path]:
@@ -123,7 +135,7 @@ def findings(run: FieldRun) -> Findings:
         run=run,
         model=model,
         stages=stages,
-        deciding=deciding_exam(run.config.gate, metrics),
+        deciding=deciding_exam(run.config.gate, metrics.exams),
         metrics=metrics,
         exams=tuple(Exam(name, exam_title(name), metrics.exams[name]) for name in in_order(metrics.exams)),
         seeds=_load_if(model / "seeds.json", Seeds),

@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from flows.figures import exam_title, flipped, nats, points, share
+from flows.figures import MEASURES, exam_title, flipped, measured, nats, points, said, share
 from train.records import COMPARISONS, Check, Comparison, Estimate, ExamReport, Metrics, Parity, Seeds, Verdict
+from train.release.gate import UNTRAINED
 
 NOTHING = "Nothing is shown about what this model learnt"
 LEARNT = "The tuned model has learnt from its documents"
+FORM = "The tuned model answers better than its base, which may be form alone"
 WORSE = "The tuned model is worse than its base"
-HELD_OUT = {"expert_trained": "expert_held_out", "seen": "unseen"}
-"""Exam on trained documents -> the exam of the same kind on documents that were not trained on."""
 
 AGAINST_RETRIEVAL = "tuned_over_retrieval"
 
@@ -52,22 +52,36 @@ class Headline:
 
 
 def headline(
-    metrics: Metrics, deciding: str, *, seeds: Seeds | None, gate: Verdict | None, parity: Parity | None, regressed: bool = False
+    metrics: Metrics,
+    deciding: str,
+    wanted: str,
+    *,
+    seeds: Seeds | None,
+    gate: Verdict | None,
+    parity: Parity | None,
+    regressed: bool = False,
 ) -> Headline:
-    """The headline of a model that was examined; `deciding` is the exam that its gate decides on.
+    """The headline of a model that was examined; `deciding` is the exam that its gate decides on, `wanted` the measure.
 
     `regressed`: it is worse than the version released before.
     """
-    exam = metrics.exams.get(deciding)
-    if exam is None or not _evidence(metrics, deciding, "tuned", None):
+    exam, measure = metrics.exams.get(deciding), deciding_measure(metrics, deciding, wanted)
+    if exam is None or not _evidence(metrics, deciding, "tuned", measure, None):
         why = f"the exam that decides ({exam_title(deciding)}) {'has too few questions for an interval' if exam else 'was not sat'}"
         return Headline(_with(Statement(NOTHING, why), regressed), gate_line(gate, parity), tuple(warnings(metrics)))
-    learnt, retrieval, leads = learnt_line(metrics, deciding, seeds), retrieval_line(metrics, deciding, seeds), retrieval_leads(exam)
+    learnt, retrieval = learnt_line(metrics, deciding, measure, seeds), retrieval_line(metrics, deciding, measure, seeds)
+    leads = retrieval_leads(exam, measure)
     first, second = (retrieval, learnt) if leads else (learnt, retrieval)
     first = Statement(first.claim, f"{first.figures} (exam: {exam_title(deciding)}, {exam.n} questions)")
     bad = leads or regressed or learnt.claim == WORSE
     tone: Literal["better", "worse", "no"] = "worse" if bad else "better" if learnt.claim == LEARNT else "no"
     return Headline(_with(first, regressed), gate_line(gate, parity), (f"{second}.", *warnings(metrics)), tone)
+
+
+def deciding_measure(metrics: Metrics, deciding: str, wanted: str) -> str:
+    """The measure that is spoken of: the gate's, or the likelihood of true answers where the exam that decides has no such figure."""
+    exam = metrics.exams.get(deciding)
+    return wanted if exam and measured(exam.gains.get("tuned"), wanted) else "nll"
 
 
 def _with(said: Statement, regressed: bool) -> Statement:
@@ -77,16 +91,15 @@ def _with(said: Statement, regressed: bool) -> Statement:
 # ---- learnt
 
 
-def learnt_line(metrics: Metrics, deciding: str, seeds: Seeds | None) -> Statement:
+def learnt_line(metrics: Metrics, deciding: str, measure: str, seeds: Seeds | None) -> Statement:
     """Whether tuning taught the model anything."""
-    trained = _evidence(metrics, deciding, "tuned", seeds)
-    held_out = _evidence(metrics, HELD_OUT.get(deciding, ""), "tuned", seeds)
-    said = f"true answers are {_likelier(trained[0])}"
-    if held_out:
-        said += f" (gain on held-out documents {nats(held_out[0])})"
+    trained = _evidence(metrics, deciding, "tuned", measure, seeds)
+    held_out = _evidence(metrics, UNTRAINED.get(deciding, ""), "tuned", measure, seeds)
+    beside = f" (gain on held-out documents {said(held_out[0], measure)})" if held_out else ""
     if len(trained) > 1 and seeds:
-        said += f"; gain over {len(seeds.seeds)} trainings {nats(trained[1])}"
-    return Statement(claim(trained, held_out), said + _shares(metrics.exams[deciding], "tuned"))
+        beside += f"; gain over {len(seeds.seeds)} trainings {said(trained[1], measure)}"
+    first, *others = _phrases(metrics.exams[deciding], "tuned", measure)
+    return Statement(claim(trained, held_out), "; ".join([first + beside, *others]))
 
 
 def claim(trained: Sequence[Estimate], held_out: Sequence[Estimate]) -> str:
@@ -101,76 +114,77 @@ def claim(trained: Sequence[Estimate], held_out: Sequence[Estimate]) -> str:
     if any(gain.ci95[0] <= 0 for gain in trained):
         return "No gain is shown over all trainings, though the model shown here has one"
     if not held_out or min(gain.ci95[0] for gain in trained) <= max(gain.ci95[1] for gain in held_out):
-        return "The tuned model answers better than its base, which may be form alone"
+        return FORM
     return LEARNT
 
 
-def _evidence(metrics: Metrics, exam: str, comparison: str, seeds: Seeds | None) -> list[Estimate]:
-    """A gain in likelihood on an exam: this model's, and the one over all trainings where there are several."""
+def _evidence(metrics: Metrics, exam: str, comparison: str, measure: str, seeds: Seeds | None) -> list[Estimate]:
+    """A gain on an exam: this model's, and the one over all trainings where there are several."""
     report = metrics.exams.get(exam)
-    gain = report.gains.get(comparison) if report else None
-    if gain is None or gain.nll is None:
+    gain = measured(report.gains.get(comparison), measure) if report else None
+    if gain is None:
         return []
-    pooled = seeds.exams.get(exam, {}).get(comparison, {}).get("nll") if seeds else None
-    return [gain.nll, pooled.pooled] if pooled else [gain.nll]
+    pooled = seeds.exams.get(exam, {}).get(comparison, {}).get(measure) if seeds else None
+    return [gain, pooled.pooled] if pooled else [gain]
 
 
-def _likelier(gain: Estimate) -> str:
-    """A gain in likelihood in words that fit its sign."""
-    return f"{nats(flipped(gain))} nats per token less likely" if gain.value < 0 else f"{nats(gain)} nats per token likelier"
+def _phrases(exam: ExamReport, comparison: str, first: str) -> list[str]:
+    """All that was measured of a comparison as parts of a sentence, that of the measure `first` before the others."""
+    gain = exam.gains[comparison]
+    found = [(name, measured(gain, name)) for name in sorted(MEASURES, key=lambda name: name != first)]
+    return [_phrase(exam, comparison, name, estimate) for name, estimate in found if estimate]
+
+
+def _phrase(exam: ExamReport, comparison: str, measure: str, gain: Estimate) -> str:
+    against = comparison == AGAINST_RETRIEVAL
+    if measure in ("accuracy", "match"):
+        before, after = (share(getattr(exam.arms[arm], measure)) for arm in COMPARISONS[comparison])
+        way = f"{after} against {before}" if against else f"{before} -> {after}"
+        return f"{MEASURES[measure]} {way}, {points(gain)} points"
+    ahead = gain.value >= 0
+    alone, beside = ("likelier", "with the tuned model") if ahead else ("less likely", "with retrieval")
+    likelier = f"likelier {beside}" if against else alone
+    what, unit = ("the right option is", "nats") if measure == "margin" else ("true answers are", "nats per token")
+    return f"{what} {nats(gain if ahead else flipped(gain))} {unit} {likelier}"
 
 
 # ---- retrieval
 
 
-def retrieval_leads(exam: ExamReport) -> bool:
-    """Whether the base with retrieval does better than the tuned model: by an interval of any measure, or by the likelihood as measured."""
+def retrieval_leads(exam: ExamReport, measure: str) -> bool:
+    """Whether the base with retrieval does better than the tuned model: by an interval of any measure, or in the deciding one."""
     gain = exam.gains.get(AGAINST_RETRIEVAL)
-    return gain is not None and (bool(_lost(gain)) or (gain.nll is not None and gain.nll.value < 0))
+    value = measured(gain, measure)
+    return gain is not None and (bool(_lost(gain)) or (value is not None and value.value < 0))
 
 
-def retrieval_line(metrics: Metrics, deciding: str, seeds: Seeds | None) -> Statement:
+def retrieval_line(metrics: Metrics, deciding: str, measure: str, seeds: Seeds | None) -> Statement:
     """How the tuned model stands against its base with retrieval."""
-    exam = metrics.exams[deciding]
-    gain, likelihood = exam.gains.get(AGAINST_RETRIEVAL), _evidence(metrics, deciding, AGAINST_RETRIEVAL, seeds)
-    if gain is None or gain.nll is None:
+    exam, found = metrics.exams[deciding], _evidence(metrics, deciding, AGAINST_RETRIEVAL, measure, seeds)
+    if not found:
         return Statement("Whether retrieval alone would do is not known", "the base did not sit this exam with retrieval")
-    who, by = ("retrieval", flipped(gain.nll)) if gain.nll.value < 0 else ("the tuned model", gain.nll)
-    return Statement(_standing(gain, likelihood), f"true answers are {_likelier(by)} with {who}{_shares(exam, AGAINST_RETRIEVAL)}")
+    figures = "; ".join(_phrases(exam, AGAINST_RETRIEVAL, measure))
+    return Statement(_standing(_lost(exam.gains[AGAINST_RETRIEVAL]), measure, found), figures)
 
 
-def _standing(gain: Comparison, likelihood: Sequence[Estimate]) -> str:
+def _standing(lost: Sequence[str], measure: str, found: Sequence[Estimate]) -> str:
     """Who is ahead, in as many words as the intervals allow."""
-    lost = _lost(gain)
-    if "nll" in lost:
+    if measure in lost:
         return "The base model with retrieval beats the tuned model"
     if lost:
-        words = " and ".join({"accuracy": "right choices", "match": "right free answers"}[name] for name in lost)
-        return f"The base model with retrieval beats the tuned model in {words}, though not in likelihood"
-    if likelihood[0].value < 0:
+        words = " and ".join(MEASURES[name] for name in lost)
+        return f"The base model with retrieval beats the tuned model in {words}, though not in {MEASURES[measure]}"
+    if found[0].value < 0:
         return "The base model with retrieval is ahead of the tuned model, by less than can be told from chance"
-    if any(one.ci95[0] <= 0 for one in likelihood):
+    if any(one.ci95[0] <= 0 for one in found):
         return "The tuned model and its base with retrieval cannot be told apart"
     return "The tuned model beats its base with retrieval"
 
 
 def _lost(gain: Comparison) -> list[str]:
     """The measures in which the interval says that the tuned model is the worse one."""
-    found = {"nll": gain.nll, "accuracy": gain.accuracy, "match": gain.match}
+    found = {name: measured(gain, name) for name in MEASURES}
     return [name for name, estimate in found.items() if estimate and estimate.ci95[1] < 0]
-
-
-def _shares(exam: ExamReport, comparison: str) -> str:
-    """Choices and free answers as an end of the sentence: from the base to here, or against the base with retrieval."""
-    gain = exam.gains[comparison]
-    (before, after), words = COMPARISONS[comparison], "{1} against {0}" if comparison == AGAINST_RETRIEVAL else "{0} -> {1}"
-    base, tuned = exam.arms[before], exam.arms[after]
-    said = ""
-    if gain.accuracy:
-        said += f"; right choices {words.format(share(base.accuracy), share(tuned.accuracy))}, {points(gain.accuracy)} points"
-    if gain.match:
-        said += f"; right free answers {words.format(share(base.match), share(tuned.match))}, {points(gain.match)} points"
-    return said
 
 
 # ---- gate

@@ -9,6 +9,7 @@ from typing import Any
 from flows.field_run import FieldRun
 from harvest.store import fingerprint, load, sha256_file
 from train.config import StageConfig, TrainConfig
+from train.release.gate import deciding_exam
 
 TRAINING_DATA = ("train.jsonl", "validation.jsonl", "corpus.jsonl", "validation_corpus.jsonl", "restatements.jsonl")
 PASSAGES = "chunks.jsonl"
@@ -52,11 +53,11 @@ def exam_seals(run: FieldRun) -> dict[str, str]:
     return {path.name: sha256_file(path) for path in sorted((run.dataset / "exams").glob("*.jsonl"))}
 
 
-def deciding_exam(run: FieldRun) -> str | None:
-    """The exam that the gate decides on and exports are checked with: the YAML's, else the expert's trained half, else `seen`."""
+def deciding(run: FieldRun) -> str | None:
+    """The exam that the gate decides on and exports are checked with; None where it was not sealed."""
     there = {Path(name).stem for name in exam_seals(run)}
-    wanted = (run.config.gate.exam,) if run.config.gate.exam else ("expert_trained", "expert", "seen")
-    return next((name for name in wanted if name in there), None)
+    wanted = deciding_exam(run.config.gate, there)
+    return wanted if wanted in there else None
 
 
 def plan(run: FieldRun, task: str, out: Path, *, seed: int | None = None, **more: Any) -> dict[str, Any]:

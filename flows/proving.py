@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.child import run_train
 from flows.field_run import FieldRun
-from flows.model_run import deciding_exam, metrics_of, plan, seed_folders
+from flows.model_run import deciding, metrics_of, plan, seed_folders
 from flows.samples import answer_samples
 from harvest.store import load_lines, save
 from train.records import EvalResult
@@ -23,9 +23,13 @@ def examine(run: FieldRun, out: Path) -> dict[str, Any]:
         run_train(plan(run, "evaluate", folder, seed=seed), folder)
     if len(folders) > 1:
         save(out / "seeds.json", pool_seeds(folders, seed=run.config.seed, exams=run.dataset / "exams"))
+    else:
+        (out / "seeds.json").unlink(missing_ok=True)
     write_tasks(run.dataset / "exams", out / "lm_eval", prefix=run.name, system_prompt=run.config.train.system_prompt)
     if run.config.prove.judge:
         _judge(run, out)
+    else:
+        (out / "judge.json").unlink(missing_ok=True)
     ask = lambda questions: run_train(plan(run, "answer", out, questions=questions), out)  # noqa: E731
     answer_samples(run.dataset / "exams", out, ask, run.config.seed)
     return {name: exam.n for name, exam in metrics_of(out).exams.items()}
@@ -38,7 +42,7 @@ def _judge(run: FieldRun, out: Path) -> None:
     from qagen.versus import Contest, judge_answers
     from train.prove.statistics import paired_bootstrap
 
-    exam = deciding_exam(run)
+    exam = deciding(run)
     if exam is None:
         return
     said = {arm: {r.item_id: r.said for r in load_lines(out / "results" / f"{exam}.{arm}.jsonl", EvalResult)} for arm in ("base", "tuned")}

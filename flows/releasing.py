@@ -8,7 +8,7 @@ from typing import Any
 
 from flows.child import run_train
 from flows.field_run import FieldRun
-from flows.model_run import deciding_exam, metrics_of, plan
+from flows.model_run import deciding, metrics_of, plan
 from harvest.store import FieldsmithError, load, save
 from train.records import Release, Seeds, Verdict
 
@@ -29,6 +29,10 @@ def decide(run: FieldRun, out: Path) -> dict[str, Any]:
     report = None
     if before is not None and before != out and _exams(before) & _exams(out):
         report = compare_versions(before, out, seed=run.config.seed, exams=run.dataset / "exams")
+    if report is not None:
+        save(out / "versions.json", report)
+    else:
+        (out / "versions.json").unlink(missing_ok=True)
     seeds = load(out / "seeds.json", Seeds) if (out / "seeds.json").exists() else None
     verdict = judge(run.config.gate, metrics_of(out), leaks=leaks(run), previous=report, seeds=seeds)
     save(out / "gate.json", verdict)
@@ -58,7 +62,7 @@ def leaks(run: FieldRun) -> int:
 def release(run: FieldRun, out: Path) -> dict[str, Any]:
     """Export what passed; a model that did not pass leaves nothing, and any earlier export of it goes."""
     verdict = load(out / "gate.json", Verdict)
-    exam = deciding_exam(run)
+    exam = deciding(run)
     if not verdict.passed or exam is None:
         failed = [check.name for check in verdict.checks if not check.passed]
         return {"released": False, "because": failed}

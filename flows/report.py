@@ -72,6 +72,9 @@ def _pages() -> Environment:
         "exams_in_order": figures.in_order,
         "comparison": figures.comparison_title,
         "measure": figures.MEASURES.__getitem__,
+        "unit": figures.UNITS.__getitem__,
+        "measured": figures.measured,
+        "said": lambda gain, measure: _typeset(figures.said(gain, measure)),
     }
     return pages
 
@@ -90,9 +93,10 @@ def _view(found: Findings) -> dict[str, Any]:
         "contents": {name: title for name, title in CONTENTS.items() if name != "versions" or found.versions},
         "cost": cost_line(found.cost),
         "arms": figures.arms_in_order({arm for exam in found.exams for arm in exam.report.arms}),
+        "measures": [name for name in figures.MEASURES if _any_gain(found, name)],
         "arm_names": figures.ARM_TITLES,
-        "over_base": gains_chart(found.exams, OVER_BASE),
-        "over_retrieval": gains_chart(found.exams, OVER_RETRIEVAL),
+        "over_base": gains_chart(found.exams, OVER_BASE, found.measure),
+        "over_retrieval": gains_chart(found.exams, OVER_RETRIEVAL, found.measure),
         "calibrated": [exam for exam in found.exams if any(score.calibration for _, score in exam.arms)],
         "abstaining": [exam for exam in found.exams if any(score.abstained_wrongly is not None for _, score in exam.arms)],
         "silent": [exam for exam in found.exams if any(score.abstained is not None for _, score in exam.arms)],
@@ -115,15 +119,20 @@ def _trials(sweep: SweepResult) -> Iterator[tuple[Settings, bool, list[str]]]:
         yield settings, settings == sweep.chosen, losses
 
 
-def gains_chart(exams: tuple[Exam, ...], comparisons: tuple[str, ...]) -> Chart:
-    """Exam -> rows of the interval chart, all on one axis; an exam without such a comparison has no rows and is left out."""
-    gains = {(exam.name, name): gain for exam in exams for name, _, gain in exam.gains if name in comparisons}
+def gains_chart(exams: tuple[Exam, ...], comparisons: tuple[str, ...], measure: str) -> Chart:
+    """Exam -> rows of the interval chart, all on one axis; an exam without such a comparison or measure has no rows and is left out."""
+    found = {(exam.name, name): figures.measured(gain, measure) for exam in exams for name, gain in exam.gains if name in comparisons}
+    gains = {row: gain for row, gain in found.items() if gain}
     bars, axis = charts.interval_chart(gains)
     rows = []
     for exam in exams:
         some = [(_row_label(name), bars[exam.name, name]) for name in comparisons if (exam.name, name) in bars]
         rows += [(exam.title, some)] if some else []
     return rows, axis
+
+
+def _any_gain(found: Findings, measure: str) -> bool:
+    return any(figures.measured(gain, measure) for exam in found.exams for _, gain in exam.gains)
 
 
 def _row_label(comparison: str) -> str:

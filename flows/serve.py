@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 
 from flows.field_run import FieldRun, newest_model, open_run
-from flows.model_run import settings
 from flows.releasing import previous, released_folder
 from harvest.store import FieldsmithError, load
 from train.config import GgufType
@@ -39,19 +38,21 @@ def serve(
         logger.warning("not a released model: %s", model.unreleased)
     chosen = choose(model, host, free := free_port(host, port), engine=engine, gguf=gguf, key=key)
     logger.info("starting %s for version %s (%s)", chosen.engine, out.name, chosen.why)
-    if settings(run).system_prompt:
-        logger.info("it was trained with a system prompt, which requests must bring along: %s", settings(run).system_prompt)
+    if prompt := run.config.train.system_prompt:
+        logger.info("it was trained with a system prompt, which requests must bring along: %s", prompt)
     run_server(chosen, host, free, key=key, say=lambda line: print(line, flush=True))
     return 0
 
 
 def _forms(run: FieldRun, out: Path) -> Servable:
-    training = load(out / "training.json", Training)
     try:
         released_folder(run, out)
     except FieldsmithError as error:  # the reason is the user's to know, not an end
-        unreleased = str(error)
-    else:
-        unreleased = ""
-    merged = Path(training.merged) if training.merged else None
-    return servable(run.name, training.base, out, merged=merged, unreleased=unreleased)
+        return servable(run.name, _base(run, out), out, unreleased=str(error))
+    return servable(run.name, _base(run, out), out)
+
+
+def _base(run: FieldRun, out: Path) -> str:
+    """The base that was trained on; where that was a converted copy which is gone from the cache, the YAML's, which makes it again."""
+    base = load(out / "training.json", Training).base
+    return run.config.train.base if Path(base).is_absolute() and not Path(base).exists() else base

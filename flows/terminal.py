@@ -6,18 +6,21 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
 from flows.cost import cost_line
-from flows.figures import nats, nll, points, share
+from flows.figures import measured, nll, said, share
 from flows.findings import Exam, Findings
 from flows.headline import AGAINST_RETRIEVAL
-from train.records import ARMS, Comparison, Estimate, Score
+from train.records import ARMS, Comparison, Score
 
 WIDTH = 100
 _TITLE, _COUNT, _ARM, _GAIN = 25, 5, 6, 23  # columns: together WIDTH
-_UNITS = {"nll": "nats per answer token", "accuracy": "right choices", "match": "right free answers"}
+_HEADS = {"margin": "right option, nats", "nll": "nats per answer token", "accuracy": "right choices", "match": "right free answers"}
+_SCORES: dict[str, Callable[[Score], str]] = {
+    "nll": lambda score: nll(score.nll),
+    "accuracy": lambda score: share(score.accuracy),
+    "match": lambda score: share(score.match),
+}
 _ARM_HEADS = ("base", "b+r", "tuned", "t+r")
 _LONGEST = 240  # characters of an answer
-
-Table = tuple[str, Callable[[Score], str], Callable[[Comparison], str]]
 
 
 def summary(found: Findings) -> str:
@@ -26,10 +29,10 @@ def summary(found: Findings) -> str:
 
 
 def _head(found: Findings) -> Iterator[str]:
-    said = found.headline
-    yield f"{found.run.name}: {said.first}"
-    yield said.gate
-    yield from said.beside
+    headline = found.headline
+    yield f"{found.run.name}: {headline.first}"
+    yield headline.gate
+    yield from headline.beside
 
 
 def _places(found: Findings) -> Iterator[str]:
@@ -44,35 +47,35 @@ def _places(found: Findings) -> Iterator[str]:
 
 def tables(exams: Sequence[Exam]) -> Iterator[str]:
     """What every arm scored on every exam, a table for each measure that some exam has; each is `WIDTH` columns wide at most."""
-    measures: list[Table] = [
-        ("nll", lambda score: nll(score.nll), lambda gain: _said(gain.nll, nats)),
-        ("accuracy", lambda score: share(score.accuracy), lambda gain: _said(gain.accuracy, points)),
-        ("match", lambda score: share(score.match), lambda gain: _said(gain.match, points)),
-    ]
-    for name, scored, gained in measures:
-        rows = [exam for exam in exams if any(getattr(score, name) is not None for _, score in exam.arms)]
+    for measure, head in _HEADS.items():
+        rows = [exam for exam in exams if any(measured(gain, measure) for _, gain in exam.gains)]
         if rows:
-            yield _line(_UNITS[name], "n", _ARM_HEADS, "t over b", "t over b+r")
-            yield from (_row(exam, scored, gained) for exam in rows)
+            yield _line(head, "n", _ARM_HEADS if measure in _SCORES else [""] * 4, "t over b", "t over b+r")
+            yield from (_row(exam, measure) for exam in rows)
             yield ""
     yield "b base, t tuned, r with retrieval; gains (positive is better) with 95 % intervals, shares in points"
     yield ""
 
 
-def _row(exam: Exam, scored: Callable[[Score], str], gained: Callable[[Comparison], str]) -> str:
-    arms = [scored(exam.report.arms[arm]) if arm in exam.report.arms else "" for arm in ARMS]
-    gains = [gained(exam.report.gains[name]) if name in exam.report.gains else "" for name in ("tuned", AGAINST_RETRIEVAL)]
+def _row(exam: Exam, measure: str) -> str:
+    arms = [_scored(exam.report.arms.get(arm), measure) for arm in ARMS]
+    gains = [_gained(exam.report.gains.get(name), measure) for name in ("tuned", AGAINST_RETRIEVAL)]
     title = exam.title.removesuffix(" documents").removesuffix(" questions")
     return _line(title, str(exam.report.n), arms, *gains)
+
+
+def _scored(score: Score | None, measure: str) -> str:
+    return _SCORES[measure](score) if score and measure in _SCORES else ""
+
+
+def _gained(gain: Comparison | None, measure: str) -> str:
+    value = measured(gain, measure)
+    return said(value, measure) if value else ""
 
 
 def _line(title: str, count: str, arms: Sequence[str], gain: str, over_retrieval: str) -> str:
     cells = "".join(f"{arm:>{_ARM}}" for arm in arms)
     return f"{fitted(title, _TITLE)}{count:>{_COUNT}}{cells}{gain:>{_GAIN}}{over_retrieval:>{_GAIN}}".rstrip()
-
-
-def _said(gain: Estimate | None, how: Callable[[Estimate], str]) -> str:
-    return how(gain) if gain else "–"
 
 
 def fitted(text: str, width: int) -> str:

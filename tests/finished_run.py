@@ -49,9 +49,10 @@ def score(nll: float, right: float, *, free: bool = True) -> Score:
 
 
 def comparison(low: float, high: float, *, share: tuple[float, float] | None = None) -> Comparison:
-    """A gain in nats, and where `share` is named the same gain in right choices and in free answers."""
-    shares = estimate(*share) if share else None
-    return Comparison(estimate(low, high), shares, shares, McNemar(20, 5, 0.0041) if share else None, 312 if share else None)
+    """A gain in nats, and where `share` is named, in right choices and in free answers too; then `margin` gains what `nll` gains."""
+    if share is None:
+        return Comparison(estimate(low, high))
+    return Comparison(estimate(low, high), estimate(*share), estimate(*share), McNemar(20, 5, 0.0041), 312, estimate(low, high))
 
 
 def exam(
@@ -93,7 +94,7 @@ def verdict(*failed: str) -> Verdict:
 
 def seeds(exam: str, low: float, high: float) -> Seeds:
     gain = SeedGain((low, (low + high) / 2, high), estimate(low, high))
-    return Seeds((0, 1, 2), {exam: {"tuned": {"nll": gain, "accuracy": gain}, "tuned_over_retrieval": {"nll": gain}}})
+    return Seeds((0, 1, 2), {exam: {"tuned": {"nll": gain, "margin": gain, "accuracy": gain}, "tuned_over_retrieval": {"nll": gain}}})
 
 
 def parity(drifted: Sequence[str] = ()) -> Parity:
@@ -167,5 +168,5 @@ def _model(run: FieldRun) -> None:
     save(model / "training.json", training())
     found = Passage("c1", f"The ring {HOSTILE} is long.", f"A ring {HOSTILE}", "Lattice")
     save(model / "samples.json", [Sample("seen", "How long?", "528 m", SENTENCE, "p1", HOSTILE, "528 m", (found,))])
-    save(model / "metrics.json", metrics(seen=exam((1.5, 1.9)), unseen=exam((-0.1, 0.2), share=None)))
+    save(model / "metrics.json", metrics(seen=exam((1.5, 1.9)), unseen=exam((-0.1, 0.2), share=(-0.1, 0.1))))
     save(model / "gate.json", verdict())

@@ -53,6 +53,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if path == "/api/repos/create":
             self._create(json.loads(body))
+        elif path == "/api/validate-yaml":
+            bad = "license: nonsense" in json.loads(body)["content"]
+            self._answer(400 if bad else 200, {"errors": [{"message": '"license" must be one of'}] if bad else [], "warnings": []})
         elif "/preupload/" in path:
             files = json.loads(body)["files"]
             modes = [{"path": file["path"], "uploadMode": "lfs" if file["size"] >= LARGE else "regular"} for file in files]
@@ -90,7 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
         if repo in self.hub.repos:
             self._answer(409, {"error": "You already created this model repo", **url})
         else:
-            self.hub.repos[repo] = (bool(wanted.get("private")), {".gitattributes": b"", "notes/of-a-person.txt": b"keep"})
+            self.hub.repos[repo] = (
+                wanted.get("visibility") == "private" or bool(wanted.get("private")),
+                {".gitattributes": b"", "notes/of-a-person.txt": b"keep"},
+            )
             self._answer(200, url)
 
     def _commit(self, repo: str, lines: list[dict[str, Any]]) -> None:

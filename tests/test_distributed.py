@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,11 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def run(tmp_path: Path, base: str, dataset: Path, out: Path, *, processes: int, backend: str = "peft", **stage: Any) -> Any:
-    settings = {"epochs": 3, "learning_rate": 1e-2, "batch_size": 4, "max_length": 128, "checkpoint_steps": 2, "warmup_steps": 0}
+    settings = {"epochs": 3, "learning_rate": 1e-3, "batch_size": 4, "max_length": 128, "checkpoint_steps": 2, "warmup_steps": 0}
     sft = {"kind": "sft", **settings, **stage}
     config = {"base": base, "backend": backend, "stages": [sft]}
     save(tmp_path / "plan.json", {"task": "train", "config": config, "dataset": dataset, "out": out, "seed": 3})
-    torchrun = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", "0"] if processes > 1 else []
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)] if processes > 1 else []
     environment = os.environ | {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     (tmp_path / "cwd").mkdir(exist_ok=True)
     command = [sys.executable, *torchrun, "-m", "train", "run", str(tmp_path / "plan.json")]
@@ -58,12 +57,15 @@ def test_two_processes_train_what_one_trains(base: str, dataset: Path, tmp_path:
 
     expected, got = (json.loads((out / "training.json").read_text()) for out in (one, two))
     assert got["counts"] == expected["counts"]
+    # Where the CPU computes in bfloat16, sums in another order differ in the third digit, and training carries that on.
     for curve in ("1-sft", "1-sft validation"):
-        assert [step for step, _ in got["losses"][curve]] == [step for step, _ in expected["losses"][curve]]
-        assert [loss for _, loss in got["losses"][curve]] == pytest.approx([loss for _, loss in expected["losses"][curve]], abs=1e-3)
-    weights, others = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (one, two))
-    assert weights.keys() == others.keys()
-    assert all(torch.allclose(weights[name], others[name], atol=1e-3) for name in weights)
+        (steps, losses), (others, close) = (zip(*training["losses"][curve], strict=True) for training in (got, expected))
+        assert steps == others
+        assert losses == pytest.approx(close, abs=0.03)
+    assert got["losses"]["1-sft"][0][1] == pytest.approx(expected["losses"]["1-sft"][0][1], abs=1e-3)
+    assert gradient_norm(two) == pytest.approx(gradient_norm(one), rel=0.01)
+    weights, others = (flat(load_file(out / "adapter" / "adapter_model.safetensors")) for out in (one, two))
+    assert torch.nn.functional.cosine_similarity(weights, others, dim=0) > 0.999
     assert got["backend"] == "peft"
     assert "2 processes train together" in got["backend_reason"]
     assert any("2 processes trained together, each with the whole model (DDP)" in note for note in got["notes"])
@@ -72,14 +74,41 @@ def test_two_processes_train_what_one_trains(base: str, dataset: Path, tmp_path:
     assert not list((tmp_path / "cwd").iterdir()), "something was left in the user's folder"
 
 
-def test_a_batch_that_cannot_be_shared_out_is_refused(base: str, dataset: Path, tmp_path: Path) -> None:
-    done = run(tmp_path, base, dataset, tmp_path / "out", processes=2, batch_size=3)
-    assert done.returncode != 0
-    assert "batch_size 3 is over all processes and cannot be shared among 2" in done.stderr
+def gradient_norm(out: Path) -> float:
+    """Of the first step: a wrong mean over the processes shows in it, while Adam would hide it."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(out / "work" / "1-sft" / "tensorboard")).Reload()
+    return float(events.Scalars("train/grad_norm")[0].value)
 
 
-@pytest.mark.skipif(find_spec("unsloth") is None, reason="unsloth is not installed")
-def test_unsloth_by_name_is_refused_under_several_processes(base: str, dataset: Path, tmp_path: Path) -> None:
-    done = run(tmp_path, base, dataset, tmp_path / "out", processes=2, backend="unsloth")
-    assert done.returncode != 0
-    assert "set backend: peft, or start one process" in done.stderr
+def flat(weights: dict[str, torch.Tensor]) -> torch.Tensor:
+    return torch.cat([weights[name].flatten() for name in sorted(weights)])
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (
+            "train(TrainConfig(base='x', stages=[StageConfig(kind='sft', batch_size=3)]), Path('x'), Path('out'), seed=0)",
+            "batch_size 3 is over all processes and cannot be shared among 2",
+        ),
+        (
+            "train(TrainConfig(base='x', stages=[StageConfig(kind='sft', batch_size=4, micro_batch=4)]), Path('x'), Path('out'), seed=0)",
+            "a process's share of 2 examples of a batch is not a multiple of micro_batch 4",
+        ),
+        ("choose('unsloth', Path())", "set backend: peft, or start one process"),
+        ("raise FieldsmithError(choose('auto', Path()).name)", "peft"),
+    ],
+)
+def test_what_several_processes_cannot_do_is_refused_at_once(script: str, said: str, tmp_path: Path) -> None:
+    imports = (
+        "from pathlib import Path; from harvest.store import FieldsmithError; from train import train, StageConfig, TrainConfig\n"
+        "from train.backends.choose import choose\n"
+    )
+    code = f"{imports}try:\n    {script}\nexcept FieldsmithError as error:\n    print(error)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "WORLD_SIZE": "2", "RANK": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert said in done.stdout, done.stderr

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flows.field_run import FieldRun
 from flows.findings import findings
-from flows.headline import LEARNT, WORSE, Headline, claim, gate_line, headline
+from flows.headline import FORM, LEARNT, WORSE, Headline, claim, gate_line, headline
 from flows.samples import answer_samples
 from harvest.records import Document, Paper
 from harvest.store import FieldsmithError, StageRecord, record_stage, save, save_lines
@@ -21,7 +21,6 @@ from train.prove.versions import VersionReport
 from train.records import Check, Fairness, Metrics, Seeds
 from train.sweep import Outcome, SweepResult
 
-FORM = "The tuned model answers better than its base, which may be form alone"
 RETRIEVAL = "The base model with retrieval"
 WINS, LOSES, EVEN = (0.4, 0.9), (-0.9, -0.4), (-0.2, 0.4)
 
@@ -31,8 +30,8 @@ def run(tmp_path: Path) -> FieldRun:
     return finished_run(tmp_path)
 
 
-def said(found: Metrics, deciding: str = "seen", *, pooled: Seeds | None = None, regressed: bool = False) -> Headline:
-    return headline(found, deciding, seeds=pooled, gate=None, parity=None, regressed=regressed)
+def said(found: Metrics, deciding: str = "seen", measure: str = "nll", *, pooled: Seeds | None = None, regressed: bool = False) -> Headline:
+    return headline(found, deciding, measure, seeds=pooled, gate=None, parity=None, regressed=regressed)
 
 
 # ---- the claim
@@ -64,7 +63,11 @@ def test_worse_is_said_in_words_that_fit() -> None:
     [
         (LOSES, (-0.3, -0.1), f"{RETRIEVAL} beats the tuned model"),
         ((-0.5, 0.2), (-0.1, 0.1), f"{RETRIEVAL} is ahead of the tuned model, by less than can be told from chance"),
-        (WINS, (-0.3, -0.1), f"{RETRIEVAL} beats the tuned model in right choices and right free answers, though not in likelihood"),
+        (
+            WINS,
+            (-0.3, -0.1),
+            f"{RETRIEVAL} beats the tuned model in right choices and right free answers, though not in likelihood of true answers",
+        ),
     ],
 )
 def test_retrieval_that_wins_is_the_first_thing_said(likelihood: tuple[float, float], share: tuple[float, float], says: str) -> None:
@@ -73,6 +76,19 @@ def test_retrieval_that_wins_is_the_first_thing_said(likelihood: tuple[float, fl
     assert "right choices 40 % against 50 %" in found.first
     assert found.beside[0].startswith(LEARNT)
     assert found.tone == "worse"
+
+
+def test_the_measure_of_the_gate_decides_and_comes_first() -> None:
+    """Short answers are likelier after any tuning: a gain in nats per token alone is no knowledge."""
+    form = exam((1.5, 1.9), (0.4, 0.9), share=(-0.1, 0.1))
+    gains = {name: replace(gain, margin=estimate(-0.2, 0.3)) for name, gain in form.gains.items()}
+    found = metrics(seen=replace(form, gains=gains), unseen=exam((0.1, 0.2)))
+    assert said(found, measure="nll").first.startswith(f"{LEARNT}: true answers are +1.70 [+1.50, +1.90] nats per token likelier")
+    assert said(found, measure="margin").first.startswith("No gain is shown: the right option is +0.05 [-0.20, +0.30] nats likelier")
+    assert said(found, measure="accuracy").first.startswith("No gain is shown: right choices 25 % -> 40 %, +0 [-10, +10] points")
+    assert "true answers are +1.70 [+1.50, +1.90] nats per token likelier" in said(found, measure="margin").first
+    open_only = metrics(seen=exam((1.5, 1.9), share=None), unseen=exam((0.1, 0.2), share=None))
+    assert said(open_only, measure="margin").first.startswith(f"{LEARNT}: true answers")
 
 
 def test_retrieval_that_cannot_be_told_apart_stands_behind() -> None:
@@ -114,12 +130,17 @@ def test_regression_and_guessable_choices_are_said() -> None:
 ends = st.tuples(st.floats(-3, 3), st.floats(-3, 3)).map(lambda pair: (min(pair), max(pair)))
 
 
-@given(tuned=ends, unseen=st.none() | ends, retrieval=ends, pooled=st.none() | ends)
+@given(measure=st.sampled_from(["margin", "nll"]), tuned=ends, unseen=st.none() | ends, retrieval=ends, pooled=st.none() | ends)
 def test_learning_is_never_claimed_where_an_interval_holds_zero(
-    tuned: tuple[float, float], unseen: tuple[float, float] | None, retrieval: tuple[float, float], pooled: tuple[float, float] | None
+    measure: str,
+    tuned: tuple[float, float],
+    unseen: tuple[float, float] | None,
+    retrieval: tuple[float, float],
+    pooled: tuple[float, float] | None,
 ) -> None:
-    exams = {"seen": exam(tuned, retrieval, share=None)} | ({"unseen": exam(unseen, share=None)} if unseen else {})
-    found = said(metrics(**exams), pooled=seeds("seen", *pooled) if pooled else None)
+    share = (-0.5, 0.5)
+    exams = {"seen": exam(tuned, retrieval, share=share)} | ({"unseen": exam(unseen, share=share)} if unseen else {})
+    found = said(metrics(**exams), measure=measure, pooled=seeds("seen", *pooled) if pooled else None)
     everything = " ".join([found.first, *found.beside])
     lowest = min(tuned[0], pooled[0] if pooled else tuned[0])
     assert lowest > 0 or not any(words in everything for words in (LEARNT, FORM))

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harvest.store import FieldsmithError
@@ -108,6 +108,15 @@ def test_large_models_are_written_in_shards(base: str, tmp_path: Path, monkeypat
         torch.testing.assert_close(tensor, (ours[name] + theirs[name]) / 2)
 
 
+def test_weights_that_lie_there_in_another_layout_too_are_not_read(base: str, tmp_path: Path) -> None:
+    """As some publishers add a `consolidated.safetensors` to the files that the index names."""
+    other = other_model(base, tmp_path / "other")
+    whole = weights(Path(other))
+    save_file({f"original.{name}": tensor + 1 for name, tensor in whole.items()}, Path(other) / "consolidated.safetensors")
+    merge_models(base, None, MergeConfig(model=other, weight=0.5), tmp_path / "merged")
+    assert weights(tmp_path / "merged").keys() == whole.keys()
+
+
 def test_half_precision_stays_half_precision(base: str, tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", other_model(base, tmp_path / "other")
     AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).save_pretrained(ours)
@@ -139,8 +148,6 @@ def test_another_vocabulary_is_refused_and_the_token_named(base: str, tmp_path: 
 def test_an_adapter_of_another_model_is_refused(base: str, tmp_path: Path) -> None:
     folder = adapter(base, tmp_path / "adapter")
     state = load_file(folder / "adapter_model.safetensors")
-    from safetensors.torch import save_file
-
     save_file({name.replace("layers.1", "layers.7"): tensor for name, tensor in state.items()}, folder / "adapter_model.safetensors")
     with pytest.raises(FieldsmithError, match=r"layers\.7.*which its base model does not have"):
         merge_models(base, folder, MergeConfig(model=other_model(base, tmp_path / "other")), tmp_path / "merged")
@@ -151,6 +158,8 @@ def test_weights_that_cannot_be_read_are_named(damage: str, base: str, tmp_path:
     other = Path(other_model(base, tmp_path / "other"))
     for file in other.glob("*.safetensors"):
         file.unlink() if damage == "none" else file.write_bytes(file.read_bytes()[:100])
+    if damage == "none":
+        (other / "model.safetensors.index.json").unlink()
     with pytest.raises(FieldsmithError, match=r"safetensors.*other|other.*safetensors"):
         merge_models(base, None, MergeConfig(model=str(other)), tmp_path / "merged")
 

@@ -140,7 +140,8 @@ def test_every_arm_and_every_gain_has_its_figures(run: FieldRun) -> None:
     knew = found.section("exams")
     for arm, right in (("base", "25 %"), ("base + retrieval", "50 %"), ("tuned", "40 %"), ("tuned + retrieval", "60 %")):
         assert re.search(rf" {re.escape(arm)} \d\.\d\d {right} ", knew), arm
-    assert "tuned over base +1.70 [+1.50, +1.90] +15 [+5, +25] +15 [+5, +25] 20 : 5, p 0.004 312" in knew
+    assert "tuned over base +1.70 [+1.50, +1.90] +1.70 [+1.50, +1.90] +15 [+5, +25] +15 [+5, +25] 20 : 5, p 0.004" in knew
+    assert "312 choices would narrow the interval of right choices to ±5 points" in knew
     assert "tuned over base + retrieval +0.40 [+0.20, +0.60]" in knew
     assert "tuned + retrieval over base + retrieval +0.25 [+0.10, +0.40]" in knew
     assert "80 questions, 80 with choices · the gate decides on this one" in knew
@@ -156,14 +157,20 @@ def test_a_gain_is_never_shown_without_its_interval(run: FieldRun) -> None:
 
 def test_charts_draw_an_interval_for_each_gain_and_a_zero_line(run: FieldRun) -> None:
     text = html(run)
-    assert text.count('class="dot"') == 2 * 3 + 2 * 2  # exams times comparisons, over the base and over retrieval
+    assert text.count('class="dot"') == 2 * (3 + 2)  # exams times comparisons, over the base and over retrieval
     assert text.count('class="bar"') == text.count('class="dot"') == text.count('<line class="zero"')
+    assert text.count("nats</span><svg") == 2
+    save(model_of(run) / "metrics.json", metrics(seen=exam(share=None)))
+    text = html(run)
+    assert text.count('class="dot"') == 3 + 2
     assert text.count("nats per answer token</span><svg") == 2
 
 
 def test_one_question_has_no_interval_and_none_is_invented(run: FieldRun) -> None:
     single = exam(n=1)
-    single = replace(single, gains={name: replace(gain, nll=None, accuracy=None, match=None) for name, gain in single.gains.items()})
+    single = replace(
+        single, gains={name: replace(gain, nll=None, accuracy=None, match=None, margin=None) for name, gain in single.gains.items()}
+    )
     save(model_of(run) / "metrics.json", metrics(seen=single))
     text = page(run).text
     assert "too few questions for an interval" in text
@@ -199,7 +206,7 @@ def test_unfair_choices_seeds_judge_parity_sweep_and_regression_are_shown(run: F
     record_stage(run.run, "sweep", StageRecord("s1", {}, {}, {}))
     found = page(run)
     assert "suspect: longest" in found.section("fairness")
-    assert "tuned over base likelihood of true answers +1.40 +1.60 +1.80 +1.60 [+1.40, +1.80]" in found.section("seeds").replace(
+    assert "tuned over base right option among the options +1.40 +1.60 +1.80 +1.60 [+1.40, +1.80]" in found.section("seeds").replace(
         "\u00a0", " "
     )
     assert "preferred the tuned model 5 times and the base 1 times of 9; 3 ties, 2 of its verdicts changed" in found.section("exams")
@@ -234,7 +241,7 @@ def test_abstention_is_shown_where_it_can_be_known_and_where_not(run: FieldRun) 
 def test_calibration_has_a_diagram_for_each_model_of_the_deciding_exam(run: FieldRun) -> None:
     text = html(run)
     assert text.count('aria-label="reliability of ') == 4
-    assert Page(text).section("calibration").count("0.10, 0.60") == 4
+    assert Page(text).section("calibration").count("0.10, 0.60") == 2 * 4  # exams times models
 
 
 def test_data_evidence_coverage_and_cost_are_shown(run: FieldRun) -> None:

@@ -86,12 +86,20 @@ def test_a_taken_port_is_said_and_zero_is_any_free_one() -> None:
 
 
 def trained(out: Path, *, rank: int = 16, dora: bool = False, files: tuple[str, ...] = ()) -> Path:
+    save(out / "training.json", Training(str(out / "adapter"), "owner/base", "peft", "", {}, {}, {}))
     save(out / "adapter" / "adapter_config.json", {"r": rank, "use_dora": dora})
     for file in files:
         (out / "release" / file).parent.mkdir(parents=True, exist_ok=True)
         (out / "release" / file).touch()
     if files:
         save(out / "release" / "release.json", Release(dict.fromkeys(files, ""), Parity("seen", 1, (), ())))
+    return out
+
+
+def whole(out: Path, model: str) -> Path:
+    """A training that ended with whole weights."""
+    save(out / "training.json", Training("adapter", model, "peft", "", {}, {}, {}, merged="merged"))
+    (out / "merged").symlink_to(model)
     return out
 
 
@@ -113,7 +121,10 @@ def test_the_forms_of_a_model_are_those_that_its_release_names(tmp_path: Path) -
 
 
 def test_a_folder_without_a_trained_model_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FieldsmithError, match="holds no trained model"):
+    with pytest.raises(FieldsmithError, match="no finished training"):
+        servable("a", "owner/base", tmp_path)
+    save(tmp_path / "training.json", Training("adapter", "b", "peft", "", {}, {}, {}))
+    with pytest.raises(FieldsmithError, match="neither an adapter nor a model"):
         servable("a", "owner/base", tmp_path)
 
 
@@ -200,12 +211,11 @@ from harvest.store import FieldsmithError
 from train.serving.child import run_server
 from train.serving.engines import choose, servable
 from train.serving.key import free_port, key_for
-engine, base, out, host, port = sys.argv[1:]
+engine, out, host, port = sys.argv[1:]
 logging.basicConfig(level=logging.DEBUG)
 try:
     key, port = key_for(host), free_port(host, int(port))
-    merged = Path(base) if engine == "builtin" else None
-    start = choose(servable("demo", base, Path(out), merged=merged), host, port, engine=engine, key=key)
+    start = choose(servable("demo", "owner/base", Path(out)), host, port, engine=engine, key=key)
     run_server(start, host, port, key=key, say=lambda line: print(line, flush=True))
 except FieldsmithError as error:
     sys.exit(f"said: {error}")
@@ -213,12 +223,12 @@ except FieldsmithError as error:
 
 
 @contextmanager
-def serving(engine: str, base: str, out: Path, key: str | None, host: str = "127.0.0.1") -> Iterator[tuple[subprocess.Popen[str], str]]:
+def serving(engine: str, out: Path, key: str | None, host: str = "127.0.0.1") -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The process that serves, and the address that it announced."""
     env = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     env.pop("FIELDSMITH_API_KEY", None)
     env |= {"FIELDSMITH_API_KEY": key} if key else {}
-    command = [sys.executable, "-c", SERVE, engine, base, str(out), host, "0"]
+    command = [sys.executable, "-c", SERVE, engine, str(out), host, "0"]
     process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
@@ -281,7 +291,7 @@ def check_hidden(process: subprocess.Popen[str]) -> None:
 @needs_llama
 @pytest.mark.model
 def test_llama_cpp_serves_those_who_have_the_key(smollm: Path) -> None:
-    with serving("llama.cpp", "none", smollm, KEY, host="0.0.0.0") as (process, url):  # noqa: S104
+    with serving("llama.cpp", smollm, KEY, host="0.0.0.0") as (process, url):  # noqa: S104
         check_api(url)
         check_hidden(process)
         child = child_of(process)
@@ -293,7 +303,7 @@ def test_llama_cpp_serves_those_who_have_the_key(smollm: Path) -> None:
 
 
 def test_the_built_in_server_serves_those_who_have_the_key(base: str, tmp_path: Path) -> None:
-    with serving("builtin", base, tmp_path, KEY, host="0.0.0.0") as (process, url):  # noqa: S104
+    with serving("builtin", whole(tmp_path, base), KEY, host="0.0.0.0") as (process, url):  # noqa: S104
         check_api(url)
         check_hidden(process)
         check_refusals(url)
@@ -328,7 +338,7 @@ def check_refusals(url: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
 def test_a_server_does_not_outlive_who_started_it(base: str, tmp_path: Path) -> None:
-    with serving("builtin", base, tmp_path, None) as (process, url):
+    with serving("builtin", whole(tmp_path, base), None) as (process, url):
         assert openai.OpenAI(base_url=url, api_key="any").models.list().data[0].id == "demo"
         child = child_of(process)
         process.kill()
@@ -340,9 +350,7 @@ def test_a_server_that_cannot_start_is_said_with_its_last_words(tmp_path: Path) 
     out = trained(tmp_path, files=("demo-Q8_0.gguf",))
     (out / "release" / "demo-Q8_0.gguf").write_bytes(b"no model at all")
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    ran = subprocess.run(
-        [sys.executable, "-c", SERVE, "llama.cpp", "x", str(out), "127.0.0.1", "0"], env=env, capture_output=True, text=True
-    )
+    ran = subprocess.run([sys.executable, "-c", SERVE, "llama.cpp", str(out), "127.0.0.1", "0"], env=env, capture_output=True, text=True)
     [said] = [line for line in ran.stderr.splitlines() if line.startswith("said: ")]
     assert ran.returncode == 1
     assert "the server (llama.cpp) did not start" in said
@@ -351,7 +359,7 @@ def test_a_server_that_cannot_start_is_said_with_its_last_words(tmp_path: Path) 
 
 
 def test_a_server_that_dies_later_is_said(base: str, tmp_path: Path) -> None:
-    with serving("builtin", base, tmp_path, None) as (process, _):
+    with serving("builtin", whole(tmp_path, base), None) as (process, _):
         child_of(process).kill()
         said = process.communicate(timeout=60)[1]
     assert process.returncode == 1
@@ -385,7 +393,8 @@ def test_a_fields_model_is_served_by_its_name(base: str, tmp_path: Path) -> None
         encoding="utf-8",
     )
     out = tmp_path / "runs" / "ring" / "models" / "abc"
-    save(out / "training.json", Training(str(out / "adapter"), base, "peft", "", {}, {}, {}, merged=base))
+    out.mkdir(parents=True)
+    whole(out, base)
     record_stage(tmp_path / "runs" / "ring", "train", StageRecord("f", {}, {"model": "abc"}, {}))
     port = free_port("127.0.0.1", 0)
     code = (

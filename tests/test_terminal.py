@@ -40,7 +40,7 @@ def test_headline_and_gate_come_first_then_all_arms_then_places(run: FieldRun) -
     lines = summary(findings(run)).splitlines()
     assert lines[0].startswith("lab: The tuned model has learnt from its documents: ")
     assert lines[1].startswith("The gate is not passed, 1 of 5 checks failed")
-    table = next(line for line in lines if line.startswith("generated, trained"))
+    table = lines[next(place for place, line in enumerate(lines) if line.startswith("nats per answer token")) + 1]
     assert " ".join(table.split()) == "generated, trained 80 4.00 3.60 2.30 3.10 +1.70 [+1.50, +1.90] +0.40 [+0.20, +0.60]"
     assert f"report   {model_of(run) / 'report.html'}" in lines
     assert f"exams    {run.dataset / 'exams'}" in lines
@@ -48,8 +48,9 @@ def test_headline_and_gate_come_first_then_all_arms_then_places(run: FieldRun) -
 
 
 def test_every_measure_has_its_table_and_exams_without_it_are_left_out(run: FieldRun) -> None:
+    save(model_of(run) / "metrics.json", metrics(seen=exam(), unseen=exam(share=None)))
     text = "\n".join(tables(findings(run).exams))
-    heads = [text.index(head) for head in ("nats per answer token", "right choices", "right free answers")]
+    heads = [text.index(head) for head in ("right option", "nats per answer token", "right choices", "right free answers")]
     assert heads == sorted(heads)
     assert text.count("generated, held-out") == 1  # it has no choices
     assert "+15 [+5, +25]" in text
@@ -62,7 +63,7 @@ def test_tables_fit_a_terminal(run: FieldRun) -> None:
     lines = list(tables(findings(run).exams))
     assert len(lines) > 12
     assert [line for line in lines if columns(line) > WIDTH] == []
-    assert all(re.search(r"\d +\d", line) for line in lines if line.startswith(("x", "超")))
+    assert all(re.search(r"\d +[+\d]", line) for line in lines if line.startswith(("x", "超")))
 
 
 def test_wide_characters_take_two_columns() -> None:
@@ -113,7 +114,7 @@ def test_tables_hold_every_arm_every_gain_and_the_gate(run: FieldRun) -> None:
     gains, _ = found["gains"]
     assert len(gains) == 10
     assert {"tuned over base + retrieval", "tuned over base"} <= {row["comparison"] for row in gains}
-    assert any(row["nats per token"] == "+1.70 [+1.50, +1.90]" for row in gains)
+    assert any(row["likelihood of true answers, nats per answer token"] == "+1.70 [+1.50, +1.90]" for row in gains)
     assert [row["holds"] for row in found["gate"][0]] == [True] * 5
     assert found["rejections"][0] == [{"stage": "generate", "reason": "quote-not-found", "count": 3}]
     assert "parity" not in found

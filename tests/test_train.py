@@ -16,8 +16,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from harvest.store import FieldsmithError, save, save_lines
-from train import LoraConfig, StageConfig, TrainConfig, answer, evaluate, train
+from harvest.store import FieldsmithError, load, save, save_lines
+from train import LoraConfig, Metrics, StageConfig, TrainConfig, answer, evaluate, train
 from train.__main__ import main
 from train.tune.checkpoints import is_whole, last_whole, move_into_place, seal
 
@@ -91,7 +91,7 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_killed_training_ends_as_an_undisturbed_one(backend: str, base: str, dataset: Path, tmp_path: Path) -> None:
-    config = settings(base, backend)
+    config = settings(base, backend, learning_rate=3e-3, eval_steps=3, early_stopping=6)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     finish(write_plan(tmp_path, config, dataset, whole), tmp_path / "cwd")
 
@@ -111,13 +111,28 @@ def test_a_killed_training_ends_as_an_undisturbed_one(backend: str, base: str, d
     expected, got = (json.loads((out / "training.json").read_text()) for out in (whole, killed))
     assert got["losses"] == expected["losses"]
     assert got["counts"] == expected["counts"]
+    for words in ("2-sft: stopped early, after step", "2-sft: kept the weights after step"):
+        assert decided(got, words) == decided(expected, words), "stopped elsewhere, or kept other weights"
+    assert shown(killed) == shown(whole) == [step for step, _ in got["losses"]["2-sft"]], "TensorBoard shows every step once"
     assert got["backend"] == backend
     assert set(got["losses"]) == {"1-cpt", "2-sft", "2-sft validation"}
     one, other = (load_file(out / "adapter" / "adapter_model.safetensors") for out in (whole, killed))
     assert one.keys() == other.keys()
     assert all(torch.equal(one[name], other[name]) for name in one)
+    assert not list(killed.rglob("best-*"))
     assert not list(killed.rglob("checkpoint-*")), "a stage that is done keeps no checkpoints"
     assert not list((tmp_path / "cwd").iterdir()), "something was left in the user's folder"
+
+
+def decided(training: dict[str, Any], words: str) -> str:
+    [note] = [note for note in training["notes"] if note.startswith(words)]
+    return str(note)
+
+
+def shown(out: Path) -> list[int]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    return [event.step for event in EventAccumulator(str(out / "work" / "2-sft" / "tensorboard")).Reload().Scalars("train/loss")]
 
 
 def test_a_child_ends_with_its_parent(base: str, dataset: Path, tmp_path: Path) -> None:
@@ -181,11 +196,13 @@ def test_what_is_learnt_shows_in_the_exam_and_is_not_trained_twice(base: str, da
     assert (out / "training.json").stat().st_mtime_ns == written
 
     metrics = evaluate(config, dataset / "exams", out, seed=1)
-    exam = metrics["exams"]["seen"]
-    assert exam["n"] == len(PAIRS)
-    assert exam["tuned"]["nll"] < exam["base"]["nll"]
-    assert exam["gain"]["nll"]["ci95"][0] > 0
-    assert json.loads((out / "metrics.json").read_text()) == metrics
+    exam = metrics.exams["seen"]
+    gain = exam.gains["tuned"].nll
+    assert exam.n == len(PAIRS)
+    assert exam.arms["tuned"].nll < exam.arms["base"].nll
+    assert gain is not None
+    assert gain.ci95[0] > 0
+    assert load(out / "metrics.json", Metrics) == metrics
     assert len((out / "results" / "seen.base.jsonl").read_text().splitlines()) == len(PAIRS)
 
     # A second training finds the base model examined already.
@@ -195,8 +212,8 @@ def test_what_is_learnt_shows_in_the_exam_and_is_not_trained_twice(base: str, da
     train(again, dataset, tmp_path / "models" / "two", seed=1)
     other = evaluate(again, dataset / "exams", tmp_path / "models" / "two", seed=1)
     assert kept.stat().st_mtime_ns == scored
-    assert other["exams"]["seen"]["base"] == exam["base"]
-    assert other["adapter"] != metrics["adapter"]
+    assert other.exams["seen"].arms["base"] == exam.arms["base"]
+    assert other.adapter != metrics.adapter
 
     [(said_before, said_after)] = answer(config, out, [next(iter(PAIRS))], max_new_tokens=12)
     assert said_before != said_after
@@ -325,7 +342,7 @@ def test_the_demo_model_learns_facts(tmp_path: Path) -> None:
     finish(write_plan(tmp_path, config, tmp_path, out, task="answer", questions=list(PAIRS)[:1]), tmp_path / "cwd")
     training, metrics = (json.loads((out / name).read_text()) for name in ("training.json", "metrics.json"))
     assert training["backend"] == ("unsloth" if find_spec("unsloth") else "peft"), training["backend_reason"]
-    assert metrics["exams"]["seen"]["gain"]["nll"]["ci95"][0] > 0
+    assert metrics["exams"]["seen"]["gains"]["tuned"]["nll"]["ci95"][0] > 0
     [said] = json.loads((out / "answers.json").read_text())
     assert said["question"] == next(iter(PAIRS))
     assert said["tuned"].endswith("mA")

@@ -317,6 +317,31 @@ def test_a_model_trained_elsewhere_is_examined(base: str, tuned: Path, tmp_path:
     assert json.loads((out / "metrics.json").read_text())["base"] == base
 
 
+def test_a_model_trained_elsewhere_is_exported(tuned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    adapter = shutil.copytree(tuned / "model" / "adapter", tmp_path / "adapter")
+    exam = tmp_path / "exam.jsonl"
+    save_lines(exam, [{"instruction": q, "output": a} for q, a in list(QUESTIONS.items())[:6]])
+    out = tmp_path / "out"
+    assert main(["export", str(adapter), "--exam", str(exam), "--gguf", "none", "--name", "rings", "--output", str(out)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert {row["form"] for row in said["parity"]["rows"]} == {"adapter", "merged"}
+    assert all(row["passed"] for row in said["parity"]["rows"])
+    assert (Path(said["release"]) / "merged" / "config.json").is_file()
+
+
+def test_a_training_may_end_in_a_merge(base: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = shutil.copytree(base, tmp_path / "other")
+    save_lines(tmp_path / "pairs.jsonl", [{"question": q, "answer": a} for q, a in QUESTIONS.items()])
+    out = tmp_path / "model"
+    flags = (
+        f"--base {base} --backend peft --max-steps 1 --max-length 128 --report-to none --merge {other} --merge-weight 0.6 --output {out}"
+    )
+    assert main([str(tmp_path / "pairs.jsonl"), *words_of(flags)]) == 0
+    assert json.loads(capsys.readouterr().out)["merged"] == str(out / "merged")
+    assert json.loads((out / "merged" / "merge.json").read_text())["weight"] == 0.6
+    assert given_model(str(out)).tuned == out / "merged"
+
+
 def test_every_way_to_name_a_model_means_the_same(base: str, tuned: Path, tmp_path: Path) -> None:
     adapter = tuned / "model" / "adapter"
     whole = given_model(str(tuned / "model"))

@@ -41,10 +41,6 @@ def _grouped_attention(
         raise FieldsmithError(
             "this model caps its attention or has attention sinks, which the built-in server cannot compute: serve it by vLLM"
         )
-    heads, groups = query.shape[1], query.shape[1] // key.shape[1]
-    folds = query.shape[2] == 1 and groups > 1 and attention_mask is not None and attention_mask.shape[1] == 1
-    if folds:  # one token a row: the heads of a group are put as rows of one head, so that keys and values are read once for all of them
-        query = query.reshape(query.shape[0], key.shape[1], groups, query.shape[3])
     out = torch.nn.functional.scaled_dot_product_attention(
         query,
         key,
@@ -54,8 +50,6 @@ def _grouped_attention(
         is_causal=attention_mask is None and query.shape[2] > 1,  # what transformers means by no mask
         enable_gqa=query.shape[1] != key.shape[1],
     )
-    if folds:
-        out = out.reshape(out.shape[0], heads, 1, out.shape[3])
     return out.transpose(1, 2).contiguous(), None
 
 

@@ -17,6 +17,9 @@ PREFIX = "base_model.model."
 """What PEFT puts before the names of a model's modules."""
 
 HEAD = "lm_head.weight"
+INDEX = "model.safetensors.index.json"
+
+_NEEDED = ["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]
 
 
 def model_folder(where: Path | str, reference: str) -> Path:
@@ -27,7 +30,7 @@ def model_folder(where: Path | str, reference: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(where, allow_patterns=["*.json", "*.safetensors", "*.model", "*.jinja", "*.txt"]))
+        return Path(snapshot_download(where, allow_patterns=_NEEDED, ignore_patterns=["consolidated*"]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise FieldsmithError(f"the model {reference} cannot be had from the hub: {str(error).strip().splitlines()[0]}") from error
 
@@ -57,15 +60,22 @@ class Weights:
         return found
 
     def _find(self) -> dict[str, Path]:
-        files = sorted(self.folder.glob("*.safetensors"))
-        if not files:
-            raise FieldsmithError(f"{self.folder} holds no weights as safetensors: give a model that is kept in this format")
-        places = {name: file for file in files for name in self._file(file).keys()}  # noqa: SIM118 - it is no mapping
+        places = {name: file for file in self._listed() for name in self._file(file).keys()}  # noqa: SIM118 - it is no mapping
         if any(name.endswith((".absmax", ".qweight", ".scales", ".weight_scale")) for name in places):
             raise FieldsmithError(f"the weights in {self.folder} are quantised, which cannot be averaged: give the 16-bit version")
         if json.loads((self.folder / "config.json").read_text(encoding="utf-8")).get("tie_word_embeddings"):
             places.pop(HEAD, None)
         return places
+
+    def _listed(self) -> list[Path]:
+        """The files that the index names, or the only one there is; some folders hold the same weights a second time, in another layout."""
+        if (self.folder / INDEX).is_file():
+            named = json.loads((self.folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values()
+            return [self.folder / Path(name).name for name in sorted(set(named))]
+        files = [self.folder / "model.safetensors"]
+        if not files[0].is_file():
+            raise FieldsmithError(f"{self.folder} holds no weights as safetensors: give a model that is kept in this format")
+        return files
 
     def _file(self, file: Path) -> Any:
         from safetensors import SafetensorError, safe_open

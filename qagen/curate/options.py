@@ -20,6 +20,7 @@ import numpy as np
 
 from qagen.curate.blind import REPEATED, RULES, Floats, Places, advantages, shown
 from qagen.curate.forms import form_of
+from qagen.curate.numbers import PLACES
 from qagen.curate.split import draw
 from qagen.curate.wrong import Wrong, Wrongs
 from qagen.records import QAPair
@@ -70,7 +71,7 @@ def fair_options(
     tell them by that from made-up ones. The same for the same pairs in whatever order they come.
     """
     ordered = sorted(pairs, key=lambda pair: (draw(seed, "place", pair.id), pair.id))
-    asked = [one for pair in ordered if (one := _opened(pair, wrongs, evidence(pair), learnt=learnt))]
+    asked = [one for number, pair in enumerate(ordered) if (one := _opened(pair, wrongs, evidence(pair), number % PLACES, learnt=learnt))]
     _balance(asked)
     kept = _within_band(asked)
     if len(kept) < len(pairs):
@@ -78,8 +79,8 @@ def fair_options(
     return {one.pair.id: _placed(one.pair, one.options(), number, seed) for number, one in enumerate(kept)}
 
 
-def _opened(pair: QAPair, wrongs: Wrongs, evidence: str, *, learnt: bool) -> _Open | None:
-    offer = wrongs.of(pair, evidence)
+def _opened(pair: QAPair, wrongs: Wrongs, evidence: str, place: int, *, learnt: bool) -> _Open | None:
+    offer = wrongs.of(pair, evidence, place)
     if not offer.sets:
         return None
     texts = [pair.answer, *(one.text for one in offer.wrong)]

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from qagen.curate.forms import NUMERAL, Form, filled, form_of, numerals, value_of
 from qagen.curate.likeness import dice, read, same_answer
-from qagen.curate.numbers import farness, like, same_look
+from qagen.curate.numbers import Numbers, farness, like, look
 from qagen.curate.split import draw
 from qagen.own.ids import source_of
 from qagen.records import QAPair
@@ -55,21 +55,23 @@ class Wrongs:
         for pair in pairs:
             self._pairs[source_of(pair.document_id), pair.language, form_of(pair.answer)].append(pair)
         self._values = _measured(texts, {form.frame for _, _, form in self._pairs if form.kind == "number"})
+        self._values_of: dict[tuple[str, str, Form], set[str]] = {}
         self._said = Counter(_flat(pair.answer) for pair in pairs)
 
     def commonness(self, option: str) -> int:
         """How many pairs are answered so besides the one that it was taken from."""
         return max(0, self._said[_flat(option)] - 1)
 
-    def of(self, pair: QAPair, evidence: str) -> Offer:
+    def of(self, pair: QAPair, evidence: str, place: int) -> Offer:
         """The wrong options for a pair, and which of them may stand together; no sets where there are none.
 
         What the evidence says is none, for it may be right as well; nor is what the question says. Numbers come in sets whose other
-        members might as well be the right one (`qagen.curate.numbers`); of all else any three may stand together.
+        members might as well be the right one, which is at `place` (0 to 3) by size in made-up ones (`qagen.curate.numbers`); of all
+        else any three may stand together.
         """
         form = form_of(pair.answer)
         if form.kind == "number" and not pair.distractors:
-            return self._numbers(pair, form, evidence)
+            return self._numbers(pair, form, evidence, place)
         found: list[Wrong] = []
         for wrong in self._candidates(pair, form):
             fits = wrong.origin == "own" or not _is_said(wrong.text, pair, evidence)
@@ -87,33 +89,42 @@ class Wrongs:
         yield from (Wrong(wrong, "own") for wrong in sorted(own, key=lambda wrong: (draw(self._seed, pair.id, wrong), wrong)))
         yield from (Wrong(answer, "answer", _FOREIGN if own else 0.0) for answer in self._answers(pair, form))
 
-    def _numbers(self, pair: QAPair, form: Form, evidence: str) -> Offer:
-        """Sets of neighbours among the values of the documents, and made-up ones."""
-        held = {wrong: Wrong(wrong, "document") for some in self._neighbours(pair, form) for wrong in some}
-        sets = list(self._neighbours(pair, form))
-        for three in like(pair.answer, self._seed):
-            texts = tuple(filled(pair.answer, numbers) for numbers in three)
-            held |= {text: Wrong(text, "made", _INVENTED) for text in texts if text not in held}
-            sets.append(texts)
+    def _numbers(self, pair: QAPair, form: Form, evidence: str, place: int) -> Offer:
+        """The values of the documents with which the right one is grouped, and sets of made-up ones."""
+        held: dict[str, Wrong] = {}
+        sets: list[tuple[str, ...]] = []
+        for numbers, origin in [*self._grouped(pair, form), *((made, "made") for made in like(pair.answer, place, self._seed))]:
+            sets.append(tuple(filled(pair.answer, number) for number in numbers))
+            for text in sets[-1]:
+                held.setdefault(text, Wrong(text, origin, _INVENTED if origin == "made" else 0.0))
         bad = {text for text in held if _is_said(text, pair, evidence) or not is_wrong(text, [pair.answer])}
         good = [some for some in dict.fromkeys(sets) if not bad & set(some)]
         texts = tuple(dict.fromkeys(text for some in good for text in some))
         at = {text: place for place, text in enumerate(texts)}
         return Offer(tuple(held[text] for text in texts), tuple(tuple(at[text] for text in some) for some in good))
 
-    def _neighbours(self, pair: QAPair, form: Form) -> Iterator[tuple[str, ...]]:
-        """Every run of four neighbours, of the documents' values that look like the right one, in which it stands; their ends meet."""
+    def _grouped(self, pair: QAPair, form: Form) -> Iterator[tuple[tuple[Numbers, ...], Origin]]:
+        """The other three of the group of the right value.
+
+        The values that stand before the same words and look alike are sorted and cut into groups of four, once for all questions: within a
+        group each is the right answer to its own question, and nothing in the group tells to which one is asked.
+        """
         own = numerals(pair.answer)
         if len(own) > 1:
             return
-        answers = (numerals(answer)[0] for answer in self._answers(pair, form))
-        values = {value_of(one): one for one in sorted({*self._values.get(form.frame, ()), *answers}) if same_look(one, own[0])}
-        near = {value: one for value, one in values.items() if farness(one, own[0]) <= _OCTAVES} | {value_of(own[0]): own[0]}
-        ring = [near[value] for value in sorted(near)]
-        at = ring.index(own[0])
-        for start in range(at - TOGETHER, at + 1) if len(ring) > TOGETHER else ():
-            run = [ring[place % len(ring)] for place in range(start, start + TOGETHER + 1)]
-            yield tuple(filled(pair.answer, (one,)) for one in run if one != own[0])
+        for group in self._groups(pair, form, own[0]):
+            if own[0] in group and farness(group[0], group[-1]) <= _OCTAVES:
+                yield tuple((one,) for one in group if one != own[0]), "document"
+
+    def _groups(self, pair: QAPair, form: Form, own: str) -> list[list[str]]:
+        home = source_of(pair.document_id), pair.language, form
+        if home not in self._values_of:
+            answers = [numerals(other.answer) for other in self._pairs[home]]
+            self._values_of[home] = {one[0] for one in answers if len(one) == 1} | self._values.get(form.frame, set())
+        values = {value_of(one): one for one in sorted(self._values_of[home] | {own}) if look(one) == look(own)}
+        spare = sorted(values, key=lambda value: draw(self._seed, form.frame, values[value]))[: len(values) % (TOGETHER + 1)]
+        kept = [values[value] for value in sorted(values) if value not in spare]
+        return [kept[at : at + TOGETHER + 1] for at in range(0, len(kept), TOGETHER + 1)]
 
     def _answers(self, pair: QAPair, form: Form) -> list[str]:
         """What other questions of the same source, language and form are answered with, the likest in length first."""

@@ -173,7 +173,12 @@ def pool(
         "margin": _pooled(margin, choices, seed),
         "accuracy": _pooled(right, choices, seed),
     }
-    return {what: gain for what, gain in found.items() if gain is not None}
+    return {what: _clipped(gain) if what == "accuracy" else gain for what, gain in found.items() if gain is not None}
+
+
+def _clipped(gain: SeedGain) -> SeedGain:
+    low, high = gain.pooled.ci95
+    return SeedGain(gain.per_seed, Estimate(gain.pooled.value, (max(low, -1.0), min(high, 1.0))))
 
 
 def _pooled(gains: Sequence[Sequence[float]], names: Sequence[str] | None, seed: int) -> SeedGain | None:

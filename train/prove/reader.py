@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 256
 """Tokens of one tree, unless a single prompt is longer: with more, attention between its branches takes longer than it saves."""
-PIECE = 128
-"""Tokens of one forward pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,34 +121,26 @@ class _Logits:
 
 
 def _forward(model: Any, tree: Tree, past: Tensor | None, wanted: Sequence[Sequence[Sequence[int]]]) -> tuple[_Logits, Tensor]:
-    """Logits where they are wanted, and the memory of stem and tree [layers, 2, heads, columns, size].
-
-    The tree is read in pieces: no column sees a later one, which attention under a mask would compute all the same.
-    """
+    """Logits where they are wanted, and the memory of stem and tree [layers, 2, heads, columns, size]."""
     import torch
     from transformers.cache_utils import DynamicCache
 
+    # The vocabulary's product is a quarter of a small model's work: only columns that are needed go through it.
     needed = sorted({column for one in wanted for path in one for column in path})
-    tokens, positions, sees = (part.to(model.device) for part in tree.inputs())
+    tokens, positions, sees = tree.inputs()
+    mask = torch.where(sees, 0.0, torch.finfo(model.dtype).min).to(model.dtype)
     cache = DynamicCache()
     for number, layer in enumerate(past if past is not None else ()):
         cache.update(layer[0][None], layer[1][None], number)
-    logits = []
-    for start in range(0, len(tree), PIECE):
-        end = min(start + PIECE, len(tree))
-        mask = torch.where(sees[:, :, start:end, : tree.known + end], 0.0, torch.finfo(model.dtype).min).to(model.dtype)
-        here = [column - tree.known - start for column in needed if start <= column - tree.known < end]
-        out = model(
-            input_ids=tokens[:, start:end],
-            position_ids=positions[:, start:end],
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-            # The vocabulary's product is a quarter of a small model's work: only columns that are needed go through it.
-            logits_to_keep=torch.tensor(here, device=model.device, dtype=torch.long),
-        )
-        logits.append(out.logits[0].float())
-    values = torch.cat(logits)
+    out = model(
+        input_ids=tokens.to(model.device),
+        position_ids=positions.to(model.device),
+        attention_mask=mask.to(model.device),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=torch.tensor([column - tree.known for column in needed], device=model.device),
+    )
+    values = out.logits[0].float()
     memory = torch.stack([torch.stack([layer.keys[0], layer.values[0]]) for layer in cache.layers])
     return _Logits({column: at for at, column in enumerate(needed)}, values, values.logsumexp(-1)), memory
 

@@ -81,8 +81,11 @@ def _best(scores: Scores) -> list[int]:
 def _by_words(texts: Iterable[str]) -> Callable[[str], Scores]:
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)  # it sets itself to DEBUG
     index = bm25s.BM25(method="lucene", k1=0.9, b=0.4)
     tokens = [terms(text) for text in texts]
+    if not any(tokens):
+        return lambda question: np.zeros(len(tokens), dtype=np.float32)
     index.index(tokens, show_progress=False)
 
     def scores(question: str) -> Scores:

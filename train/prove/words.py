@@ -10,7 +10,9 @@ from typing import Any
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 
-_THOUSANDS = re.compile(r"(?<=\d)[, \u2009\u202f](?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<![\d.,])\d{1,3}(?:(?P<sign>[, ])\d{3}(?:(?P=sign)\d{3})*)(?![\d,]*\d)")
+_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
+_LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _TERM = re.compile(rf"(?P<han>[{HAN}]+)|(?P<word>(?:(?![{HAN}_])\w)+(?:[-.:/'](?:(?![{HAN}_])\w)+)*)")
 _PART = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
 _SKIPPED = frozenset(
@@ -22,9 +24,10 @@ _SKIPPED = frozenset(
 
 
 def plain(text: str) -> str:
-    """One form for each sign (NFKC), one minus, no soft hyphens, no thousands separators."""
+    """One form for each sign (NFKC), `^` before what is raised, one minus, no soft hyphens, no thousands separators."""
+    text = _RAISED.sub(lambda found: "^" + found[0].translate(_LOWERED), text)
     text = unicodedata.normalize("NFKC", text).replace("\u2212", "-").replace("\u2019", "'").replace("\u00ad", "")
-    return _THOUSANDS.sub("", text)
+    return _THOUSANDS.sub(lambda found: found[0].replace(found["sign"], ""), text)
 
 
 def terms(text: str) -> list[str]:

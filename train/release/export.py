@@ -114,7 +114,7 @@ def _exam_key(candidate: Candidate) -> str:
 
 def _make(candidate: Candidate, out: Path, release: ReleaseConfig, card: Card | None, key: str) -> None:
     partial = _begin(out)
-    forms = _Forms(candidate, partial, release)
+    forms = Forms(candidate, partial, release)
     forms.make()
     parity = forms.parity()
     save(out / "parity.json", parity)
@@ -141,7 +141,7 @@ def _begin(out: Path) -> Path:
     return partial
 
 
-def _seal(partial: Path, forms: _Forms, parity: Parity, key: str) -> None:
+def _seal(partial: Path, forms: Forms, parity: Parity, key: str) -> None:
     """Leave what is released and the small hidden notes of what was made, then say so."""
     released = {*forms.files(), "parity.json", "README.md"}
     for path in sorted(partial.rglob("*"), reverse=True):
@@ -178,7 +178,7 @@ def _pushed(folder: Path, release: ReleaseConfig) -> Release:
 # ---- the forms
 
 
-class _Forms:
+class Forms:
     """The forms of one model in one folder: made, listed, examined."""
 
     def __init__(self, candidate: Candidate, folder: Path, release: ReleaseConfig) -> None:

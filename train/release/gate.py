@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from train.config import GateConfig
 from train.prove.versions import VersionReport
 from train.records import Check, Comparison, Estimate, ExamReport, Metrics, SeedGain, Seeds, Verdict
@@ -23,7 +25,7 @@ def judge(gate: GateConfig, metrics: Metrics, *, leaks: int, previous: VersionRe
     (None: there is none), `seeds` the same gains over several trainings: then the pooled interval must be above the gate as well,
     as a gain that one training has is luck. What could not be found out does not hold.
     """
-    name = deciding_exam(gate, metrics)
+    name = deciding_exam(gate, metrics.exams)
     checks = [_exam(gate, name, metrics)]
     if name in metrics.exams:
         report = metrics.exams[name]
@@ -32,9 +34,9 @@ def judge(gate: GateConfig, metrics: Metrics, *, leaks: int, previous: VersionRe
     return Verdict(all(check.passed for check in checks), tuple(checks))
 
 
-def deciding_exam(gate: GateConfig, metrics: Metrics) -> str:
-    """The exam on which a gain is asked for: the one that the gate names, else the expert exam's trained half, else seen."""
-    return gate.exam or ("expert_trained" if "expert_trained" in metrics.exams else "seen")
+def deciding_exam(gate: GateConfig, exams: Container[str]) -> str:
+    """The exam on which a gain is asked for: the one that the gate names, else the expert exam's trained half, all of it, or seen."""
+    return gate.exam or next((name for name in ("expert_trained", "expert") if name in exams), "seen")
 
 
 def _exam(gate: GateConfig, name: str, metrics: Metrics) -> Check:

@@ -92,9 +92,13 @@ def _last_words(text: str) -> str:
 
 @contextmanager
 def _whole(file: Path) -> Iterator[Path]:
-    """A path to write to by another program; it becomes `file` when it is whole, on the disk too."""
-    partial = file.with_name(f".{file.name}.partial")
-    partial.unlink(missing_ok=True)
+    """A path to write to by another program; it becomes `file` when it is whole, on the disk too.
+
+    It has a name of its own: a converter whose parent was killed may still be writing.
+    """
+    for left in file.parent.glob(f".{file.name}.*.partial"):
+        left.unlink()
+    partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         yield partial
         with partial.open("rb+") as written:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Iterator
@@ -58,6 +59,14 @@ def _said_plainly(repo: str) -> Iterator[None]:
         yield
     except HFValidationError as error:
         raise UsageError(f"release.push_to: {repo!r} cannot be the name of a repository: write owner/name") from error
+    except json.JSONDecodeError as error:
+        raise FieldsmithError(
+            f"what answers at {os.environ.get('HF_ENDPOINT', 'the hub')} is not a hub: check HF_ENDPOINT and proxies"
+        ) from error
+    except ValueError as error:
+        if not str(error).startswith("Invalid metadata"):
+            raise
+        raise FieldsmithError(f"the hub does not take the card of {repo}: {' '.join(str(error).split())}") from error
     except OfflineModeIsEnabled as error:
         raise FieldsmithError(f"{repo} cannot be pushed to while HF_HUB_OFFLINE is set: unset it, or leave out release.push_to") from error
     except HfHubHTTPError as error:

@@ -19,6 +19,7 @@ from typing import Literal
 from harvest.store import FieldsmithError, UsageError, load, safe_name
 from train.config import GgufType
 from train.models import materialise
+from train.prove.evaluation import tuned_model
 from train.records import Release
 from train.serving.key import KEY_VARIABLE
 
@@ -62,15 +63,16 @@ class Server:
 # ---- what there is to serve
 
 
-def servable(name: str, base: str, out: Path, *, merged: Path | None = None, unreleased: str = "") -> Servable:
-    """The forms of the model in `out` (its adapter, and what its release holds); `FieldsmithError` where it was never trained."""
-    adapter = out / "adapter"
-    if merged is None and not (adapter / "adapter_config.json").is_file():
-        raise FieldsmithError(f"{out} holds no trained model (adapter/adapter_config.json is missing): train one first")
+def servable(name: str, base: str, out: Path, *, unreleased: str = "") -> Servable:
+    """The forms of the model in `out`: what was trained, and what its release holds; `FieldsmithError` where it was never trained."""
+    tuned = tuned_model(out)
+    adapter = tuned if (tuned / "adapter_config.json").is_file() else None
+    if adapter is None and not (tuned / "config.json").is_file():
+        raise FieldsmithError(f"{tuned} holds neither an adapter nor a model: train one first")
     files = list(load(out / "release" / "release.json", Release).files) if (out / "release" / "release.json").exists() else []
-    released = next((out / "release" / file for file in files if Path(file).name == "config.json"), None)
+    merged = next((out / "release" / file for file in files if Path(file).name == "config.json"), None)
     ggufs: dict[str, Path] = {kind: path for file in files if (kind := _kind(path := out / "release" / file))}
-    return Servable(safe_name(name), base, adapter, released.parent if released else merged, ggufs, unreleased)
+    return Servable(safe_name(name), base, adapter, merged.parent if merged else None if adapter else tuned, ggufs, unreleased)
 
 
 def _kind(path: Path) -> GgufType | None:
@@ -135,7 +137,9 @@ def _vllm_lora(model: Servable) -> list[str] | str:
     """Options for whole weights under the model's name, or for base and adapter, of which the adapter bears it."""
     if model.merged is not None:
         return ["--served-model-name", model.name]
-    settings = json.loads(((model.adapter or Path()) / "adapter_config.json").read_text(encoding="utf-8"))
+    if model.adapter is None:
+        return "there are no weights to serve"
+    settings = json.loads((model.adapter / "adapter_config.json").read_text(encoding="utf-8"))
     if settings.get("use_dora"):
         return "vLLM takes no DoRA adapter, and there are no merged weights (set release.merged)"
     rank = next((rank for rank in _VLLM_RANKS if rank >= settings["r"]), None)

@@ -40,16 +40,11 @@ class Fitting:
 
 
 def fitting(stage: StageConfig, model: Any, longest: int, folder: Path) -> Fitting:
-    """What the settings say, or what memory holds, for rows of at most `longest` tokens.
-
-    Errors: `UsageError` where the batch cannot be shared out among the processes.
-    """
+    """What the settings say, or what memory holds, for rows of at most `longest` tokens."""
     if (folder / RECORD).exists():
         return load(folder / RECORD, Fitting)
-    share = _share(stage)
+    share = share_of(stage)
     if stage.micro_batch:
-        if share % stage.micro_batch:
-            raise UsageError(f"a process's share of {share} examples of a batch is not a multiple of micro_batch {stage.micro_batch}")
         return Fitting(stage.micro_batch, f"{stage.micro_batch} examples at once, as the settings ask")
     free, each = free_memory(), bytes_per_token(model) * longest
     examples = largest_divisor(share, (SHARE * free - logits_bytes(model)) / each)
@@ -60,12 +55,15 @@ def fitting(stage: StageConfig, model: Any, longest: int, folder: Path) -> Fitti
     return Fitting(examples, f"{examples} example{'s' * (examples > 1)} at once{passes}, chosen from memory ({sizes})")
 
 
-def _share(stage: StageConfig) -> int:
+def share_of(stage: StageConfig) -> int:
+    """Examples of an optimiser step that fall to one process; errors: `UsageError` where they cannot be shared out equally."""
     share, rest = divmod(stage.batch_size, processes.count())
     if rest or not share:
         raise UsageError(
             f"batch_size {stage.batch_size} is over all processes and cannot be shared among {processes.count()}: make it a multiple"
         )
+    if stage.micro_batch and share % stage.micro_batch:
+        raise UsageError(f"a process's share of {share} examples of a batch is not a multiple of micro_batch {stage.micro_batch}")
     return share
 
 

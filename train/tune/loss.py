@@ -79,7 +79,8 @@ def _forward(self: Any, input_ids: Tensor | None = None, labels: Tensor | None =
     if labels is None or input_ids is None:
         return self.forward_with_logits(input_ids=input_ids, **more)
     items = more.pop("num_items_in_batch", None)
-    hidden = self.base_model(input_ids=input_ids, **more).last_hidden_state
+    # With a cache transformers would not look for examples that share a row, and let them see each other.
+    hidden = self.base_model(input_ids=input_ids, **{**more, "use_cache": False}).last_hidden_state
     wanted = labels[:, 1:]
     learnt = wanted != IGNORED
     head = self.get_output_embeddings().weight

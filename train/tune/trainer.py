@@ -27,7 +27,7 @@ class StageTrainer(SFTTrainer):  # type: ignore[misc]  # TRL is not typed
         """The loss of one batch, without the entropies that TRL measures on logits which there are none of."""
         if not self.own_loss:
             return super().compute_loss(model, inputs, *args, **more)
-        return Trainer.compute_loss(self, model, {**inputs, "use_cache": False}, *args, **more)
+        return Trainer.compute_loss(self, model, inputs, *args, **more)
 
     def evaluate(self, *args: Any, **more: Any) -> dict[str, float]:
         """`eval_loss` in nats per learnt token over all held-out rows, however they are batched.

@@ -19,6 +19,7 @@ from train.dataset import Material, digests, prepare
 from train.models import cache_folder, identity, materialise
 from train.records import Training
 from train.tune.checkpoints import move_into_place
+from train.tune.fitting import share_of
 from train.tune.reports import check_reports
 from train.tune.stage import RECORD, Lesson, StageResult, finished, tune
 
@@ -39,6 +40,8 @@ def train(config: TrainConfig, dataset: Path, out: Path, *, seed: int) -> Traini
     be read, before anything is trained; where memory runs out twice, with what can be done.
     """
     check_reports(config.report_to)
+    for stage in config.stages:
+        share_of(stage)
     processes.join()
     with _alone(out):
         processes.wait()
