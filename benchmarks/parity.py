@@ -22,7 +22,7 @@ from train.config import ReleaseConfig
 from train.models import load
 from train.prove.exam import read_exam
 from train.records import EvalResult, ExamItem, Parity
-from train.release.export import Candidate, Forms
+from train.release.forms import Candidate, Forms
 from train.release.llama import Llama
 from train.release.parity import compare_form, examine_gguf
 from train.release.template import CONVERSATIONS, check_gguf

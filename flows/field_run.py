@@ -10,7 +10,6 @@ from typing import Any
 from flows.config import FieldConfig, load_field
 from harvest.store import FieldsmithError, read_manifest
 
-
 Each = Callable[[str, Callable[[Any], Any], Sequence[Any]], list[Any]]
 """How several pieces of work of one kind are done: (what they are called, work, pieces) -> results in order."""
 

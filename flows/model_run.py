@@ -60,12 +60,12 @@ def deciding(run: FieldRun) -> str | None:
     return wanted if wanted in there else None
 
 
-def plan(run: FieldRun, task: str, out: Path, *, seed: int | None = None, **more: Any) -> dict[str, Any]:
-    """What the child process is told: task, settings, and the folders to read and write."""
+def plan(run: FieldRun, task: str, out: Path, *, seed: int | None = None, config: TrainConfig | None = None, **more: Any) -> dict[str, Any]:
+    """What the child process is told: task, settings (those of the run unless others are given), and the folders to read and write."""
     passages = run.dataset / PASSAGES
     return {
         "task": task,
-        "config": settings(run),
+        "config": config or settings(run),
         "dataset": run.dataset / "exams" if task == "evaluate" else run.dataset,
         "out": out,
         "seed": run.config.seed if seed is None else seed,

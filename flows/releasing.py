@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from flows.child import run_train
 from flows.field_run import FieldRun
 from flows.model_run import deciding, metrics_of, plan
-from harvest.store import FieldsmithError, load, save
+from harvest.store import FieldsmithError, load, save, whole_lines
 from train.records import Release, Seeds, Verdict
 
 
@@ -74,12 +75,24 @@ def release(run: FieldRun, out: Path) -> dict[str, Any]:
 
 def about(run: FieldRun) -> dict[str, Any]:
     """What the model card says of the field."""
+    release = run.config.release
     return {
         "name": run.name,
         "title": run.config.title,
         "description": run.config.description,
-        "licence": run.config.release.licence,
+        "licence": release.licence,
+        "base": run.config.train.base,
+        "repo": release.push_to,
+        "languages": sorted(run.config.qagen.languages),
+        "paper_licences": dict(Counter(str(passage["licence"]) for passage in _documents(run))),
     }
+
+
+def _documents(run: FieldRun) -> list[dict[str, Any]]:
+    """One passage of each document that was trained on, with its licence."""
+    path = run.dataset / "corpus.jsonl"
+    passages = list(whole_lines(path)) if path.exists() else []
+    return list({passage["document_id"]: passage for passage in passages}.values())
 
 
 def released_folder(run: FieldRun, out: Path) -> Path:

@@ -18,8 +18,7 @@ def try_settings(run: FieldRun) -> dict[str, Any]:
     folder = sweep_folder(run)
 
     def trial(config: TrainConfig, out: Path) -> float:
-        told = {**plan(run, "trial", out), "config": config}
-        run_train(told, out)
+        run_train(plan(run, "trial", out, config=config), out)
         return trial_loss(out)
 
     result = run_sweep(run.config.train, folder, trial, each=run.each)

@@ -23,7 +23,7 @@ from qagen.checks.judge import judge_document
 from qagen.checks.value import closed_book
 from qagen.checks.words import language_of
 from qagen.chunk import sentences
-from qagen.config import QAGenConfig
+from qagen.config import QAGenConfig, SplitConfig
 from qagen.desk import Role
 from qagen.facts import facts_in, joined
 from qagen.kinds.asking import Question
@@ -33,6 +33,7 @@ from qagen.kinds.paraphrase import paraphrase
 from qagen.kinds.specs import SPECS, TOLD
 from qagen.methods import askable_chunks
 from qagen.records import Chunk, Fact, QAPair, Span
+from qagen.restate import restate
 from qagen.teacher.ledger import Reply, Request
 from qagen.teacher.protocol import Failure
 
@@ -132,7 +133,22 @@ def plan_document(document: Document, config: QAGenConfig, supposed: Supposition
         asked += _recorded(
             "teacher", "paraphrases", lambda ask: paraphrase(kept, config, ask, None), wording, len(kept) * config.paraphrases
         )
+    if config.restatements:
+        said = Text().plus(Text.of("".join(chunk.text for chunk in chunks)), config.restatements)
+        every = _recorded("teacher", "restatements", lambda ask: restate(document, config, ask, None), said, 1)
+        asked += [_part(one, trained_share(config.split)) for one in every]
     return Planned(len(chunks), len(kept) * (1 + config.paraphrases), tuple(asked))
+
+
+def trained_share(split: SplitConfig) -> float:
+    """The share of the documents that is trained on, as far as shares decide."""
+    return max(
+        0.0, 1 - sum(share for part, share in (("validation", split.validation), ("unseen", split.unseen)) if part not in split.assign)
+    )
+
+
+def _part(asked: Asked, share: float) -> Asked:
+    return Asked(asked.role, asked.what, share * asked.calls, Text().plus(asked.sent, share), Text().plus(asked.said, share))
 
 
 # ---- by the open method

@@ -13,8 +13,8 @@ from transformers import PreTrainedTokenizerFast
 
 from harvest.store import FieldsmithError
 from train.data import IGNORED, Conversation, Turn, encode, prepare_pairs, prepare_texts, with_system
+from train.tune.batches import Padding
 from train.tune.order import training_order
-from train.tune.stage import Padding
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,13 @@ from qagen.curate.card import Card, kinds_of, own_lines, write_card
 from qagen.curate.chats import asked, for_part
 from qagen.curate.dataset import examples, passages, representatives
 from qagen.curate.decontaminate import assert_no_leaks, decontaminate, held_out_grams, is_held_out_text
-from qagen.curate.exams import draw_exam, halves, read_expert, untouched, verify_seal, write_exams
+from qagen.curate.exams import draw_exam, question_of, untouched
+from qagen.curate.expert import halves, read_expert
 from qagen.curate.making import Making
 from qagen.curate.parquet import write_parquet
 from qagen.curate.publish import published
-from qagen.records import Example, ExamQuestion, Message, Passage, QAPair, Span, SplitEntry, Step
+from qagen.curate.seal import verify_seal, write_exams
+from qagen.records import Example, ExamQuestion, Message, Passage, QAPair, Restatement, Span, SplitEntry, Step
 
 
 def pair(name: str, question: str, answer: str, document: str = "a") -> QAPair:
@@ -42,13 +45,17 @@ def numbers(count: int) -> list[QAPair]:
 def test_an_exam_is_spread_over_documents_and_its_right_answers_over_the_places() -> None:
     exam = draw_exam(numbers(90), 40, lambda held: "", seed=3)
     assert Counter(question.document_id for question in exam) == {f"d{n}": 8 for n in range(5)}
-    assert Counter(question.correct for question in exam) == {0: 10, 1: 10, 2: 10, 3: 10}
+    places = Counter(question.correct for question in exam if question.options)
+    assert set(places) == {0, 1, 2, 3}
+    assert max(places.values()) - min(places.values()) <= 1
     assert exam == draw_exam(list(reversed(numbers(90))), 40, lambda held: "", seed=3)
     assert exam != draw_exam(numbers(90), 40, lambda held: "", seed=4)
 
 
 def test_wrong_options_have_the_form_of_the_right_one_and_are_wrong() -> None:
-    for question in draw_exam(numbers(90), 40, lambda held: "", seed=3):
+    exam = [question for question in draw_exam(numbers(90), 40, lambda held: "", seed=3) if question.options]
+    assert len(exam) >= 30
+    for question in exam:
         assert question.correct is not None
         assert question.options[question.correct] == question.answer
         assert len({option.split()[0] for option in question.options}) == 4
@@ -56,14 +63,10 @@ def test_wrong_options_have_the_form_of_the_right_one_and_are_wrong() -> None:
 
 
 def test_the_same_answer_in_other_words_is_no_wrong_option() -> None:
-    pairs = [
-        pair("1", "q1?", "24 V"),
-        pair("2", "q2?", "24 volts"),
-        pair("3", "q3?", "0.024 kV"),
-        pair("4", "q4?", "5 V"),
-        pair("5", "q5?", "6 V"),
-    ]
-    assert all(question.options == () and question.correct is None for question in draw_exam(pairs, 5, lambda held: "", seed=1))
+    pairs = [pair("1", "q1?", "24 V"), pair("2", "q2?", "24 volts"), pair("3", "q3?", "0.024 kV"), pair("4", "q4?", "5 V")]
+    for question in draw_exam([*pairs, pair("5", "q5?", "6 V")], 5, lambda held: "", seed=1, learnt=False):
+        same = [option for option in question.options if option in ("24 V", "24 volts", "0.024 kV")]
+        assert len(same) <= 1
 
 
 def choice(number: int) -> QAPair:
@@ -71,12 +74,25 @@ def choice(number: int) -> QAPair:
     return replace(made, kind="choice", distractors=(f"x {number}", f"y {number}", f"z {number}"))
 
 
+def fair(number: int) -> QAPair:
+    colours = random.Random(number).sample(["amber", "beige", "coral", "ebony", "ivory", "mauve", "olive", "lilac"], 4)
+    made = pair(f"c{number}", f"Which colour has device {number}?", colours[0], f"d{number % 3}")
+    return replace(made, kind="choice", distractors=tuple(colours[1:]))
+
+
 def test_a_choice_is_examined_with_its_own_wrong_options() -> None:
+    pairs = {held.id: held for held in map(fair, range(40))}
+    exam = [question for question in draw_exam(list(pairs.values()), 40, lambda held: "", seed=1) if question.options]
+    assert len(exam) > 30
+    places = Counter(question.correct for question in exam)
+    assert max(places.values()) - min(places.values()) <= 1
+    own = [set(question.options) == {question.answer, *pairs[question.id].distractors} for question in exam]
+    assert sum(own) > 0.8 * len(own), "another question's answer stands in only where the teacher's options give theirs away"
+
+
+def test_a_choice_whose_own_options_give_it_away_is_asked_openly() -> None:
     exam = draw_exam([choice(n) for n in range(40)], 40, lambda held: "", seed=1)
-    assert Counter(question.correct for question in exam) == {0: 10, 1: 10, 2: 10, 3: 10}
-    for question in exam:
-        number = question.answer.split()[1]
-        assert set(question.options) == {f"{word} {number}" for word in ("right", "x", "y", "z")}
+    assert sum(max(question.options, key=len) == question.answer for question in exam if question.options) <= 2
 
 
 def test_an_exam_has_the_mix_of_kinds_of_its_pairs() -> None:
@@ -123,6 +139,8 @@ def test_an_expert_exam_and_its_halves(tmp_path: Path) -> None:
         ({"question": "q?", "answer": "x", "optoins": ["x"]}, "there is no field 'optoins'; the nearest are options"),
         ({"question": "q?", "answer": "x", "options": ["y", "z"]}, "answer is not among the options"),
         ({"question": "q?", "answer": "x", "options": ["y", "x"], "correct": 0}, "correct points at 'y'"),
+        ({"question": "q?", "answer": "x", "options": ["y", "x"], "correct": "C"}, "correct is 'C'"),
+        ({"question": "q?", "answer": "x", "answerable": "perhaps"}, "answerable: Input should be a valid boolean"),
         ({"question": "q?", "answer": "x", "options": ["x", "x"]}, "all different"),
         ({"question": "q1?", "answer": "x", "id": "one"}, "twice"),
         ("text", "line 2"),
@@ -253,8 +271,8 @@ def test_own_pairs_are_published_by_their_own_licence() -> None:
     open_, closed = (
         replace(choice(n), document_id=f"own:sim/{n}", licence=licence) for n, licence in ((1, "CC0-1.0"), (2, "LicenseRef-unknown"))
     )
-    exams = {"unseen": draw_exam([open_, closed], 2, lambda held: "", seed=1)}
-    view = published({"train": examples([open_, closed])}, [], exams, [open_, closed], [], ["CC0-1.0"])
+    exams = {"unseen": [question_of(held, "", (held.answer, *held.distractors), 0) for held in (open_, closed)]}
+    view = published({"train": examples([open_, closed])}, {}, exams, [open_, closed], [], ["CC0-1.0"])
     assert [chat.pair_id for chat in view.chats["train"]] == ["c1"]
     assert [(question.id, len(question.options)) for question in view.exams["unseen"]] == [("c1", 4)]
 
@@ -262,7 +280,7 @@ def test_own_pairs_are_published_by_their_own_licence() -> None:
 def test_a_pair_across_papers_is_published_only_if_both_may_be() -> None:
     across = replace(pair("p", "Which is longer?", "the ring"), evidence=(Span(0, 3, "a"), Span(0, 3, "b")))
     for open_, ids in ((["a", "b"], ["p"]), (["a"], [])):
-        view = published({"train": examples([across])}, [], {}, [across], open_, ["CC0-1.0"])
+        view = published({"train": examples([across])}, {}, {}, [across], open_, ["CC0-1.0"])
         assert [chat.pair_id for chat in view.chats["train"]] == ids
 
 
@@ -296,10 +314,11 @@ def test_passages_hold_all_prose_once_below_its_title() -> None:
     text = f"{abstract}Optics\n\n{body}References\n\n{references}"
     start, end = text.index("Paragraph 0"), text.index("References")
     made = list(passages(document("a", text, (Section("Optics", 1, start, end), Section("References", 1, end + 12, len(text))))))
-    assert made.pop(0).text == "Title of a\nAn abstract.\n\nOptics", "what no section holds is text all the same"
-    assert all(passage.text.startswith("Title of a: Optics\nParagraph") for passage in made)
-    assert all(len(passage.text) <= 2000 + len("Title of a: Optics\n") for passage in made)
-    assert " ".join(" ".join(passage.text.split("\n", 1)[1].split()) for passage in made) == " ".join(body.split())
+    assert made.pop(0).text == "Title of a\n\nAn abstract.\n\nOptics", "what no section holds is text all the same"
+    assert all(passage.text.startswith("Title of a — Optics\n\nParagraph") for passage in made)
+    assert {(passage.title, passage.section) for passage in made} == {("Title of a", "Optics")}
+    assert all(len(passage.text) <= 2000 + len("Title of a — Optics\n\n") for passage in made)
+    assert " ".join(" ".join(passage.text.split("\n", 2)[2].split()) for passage in made) == " ".join(body.split())
 
 
 def test_long_text_without_paragraphs_is_cut_at_sentences() -> None:
@@ -343,6 +362,10 @@ def chat(question: str, answer: str, owner: str) -> Example:
     return Example((Message("user", question), Message("assistant", answer)), "x", owner, "CC0-1.0")
 
 
+def again(owner: str, text: str) -> Restatement:
+    return Restatement("r", f"{owner}#0-9", owner, "lecture", f"Title\n\n{text}", "CC0-1.0")
+
+
 @pytest.mark.parametrize(
     ("file", "line", "words"),
     [
@@ -354,6 +377,10 @@ def chat(question: str, answer: str, owner: str) -> Example:
         ("validation", chat("Who fires?", "the gun", "a"), "in part train"),
         ("corpus", Passage("u#0001", "u", "Title\nText.", "CC0-1.0"), "corpus.jsonl, line 2: the document u"),
         ("corpus", Passage("a#0002", "a", f"Title\n{HELD_OUT.text}", "CC0-1.0"), "its text is that of a held-out document"),
+        ("validation_corpus", Passage("a#0002", "a", "Title\nText.", "CC0-1.0"), "in part train"),
+        ("restatements", again("u", "It fires."), "restatements.jsonl, line 1: the document u"),
+        ("restatements", again("a", HELD_OUT.text), "its text is that of a held-out document"),
+        ("restatements", again("a", "What is the beam energy of the Mere ring? It is 3 GeV."), "it asks the question e1"),
     ],
 )
 def test_a_planted_leak_is_found(dataset: Path, file: str, line: object, words: str) -> None:

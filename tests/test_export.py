@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,10 +15,10 @@ import torch
 from small_chat import NEEDS_LLAMA, NEEDS_TOKENIZER, make_adapter, small_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from harvest.store import FieldsmithError, load, save, save_lines
+from harvest.store import FieldsmithError, load, save, save_lines, write_text
 from train.config import ReleaseConfig, TrainConfig
 from train.models import load as load_model
-from train.records import Check, ExamItem, Parity, Release, Training, Verdict
+from train.records import Check, ExamItem, Metrics, Parity, Release, Training, Verdict
 from train.release.card import About
 from train.release.export import Candidate, digests_hold, export, release_model
 from train.release.merged import merge
@@ -43,7 +44,8 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def candidate(adapter: Path, tmp_path: Path) -> Candidate:
     save_lines(tmp_path / "seen.jsonl", ITEMS)
-    return Candidate("small field", str(small_model()), adapter, tmp_path / "seen.jsonl")
+    write_text(tmp_path / "card.md", "# What was learnt")
+    return Candidate("small field", str(small_model()), adapter, tmp_path / "seen.jsonl", dataset_card=tmp_path / "card.md")
 
 
 def _logits(model: Any) -> torch.Tensor:
@@ -95,6 +97,12 @@ def test_an_end_mark_that_only_the_template_knows_becomes_an_end_of_the_release(
     assert all(check.passed for check in check_folder(folder, tokenizer, "merged"))
 
 
+def test_an_adapter_of_another_model_is_a_sentence(base: str, adapter: Path, tmp_path: Path) -> None:
+    with pytest.raises(FieldsmithError, match="does not fit"):
+        merge(base, adapter, tmp_path / "merged", key="one")
+    assert not (tmp_path / "merged").exists()
+
+
 def test_a_folder_that_is_no_model_is_a_sentence(candidate: Candidate, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(FieldsmithError, match="holds"):
@@ -128,6 +136,19 @@ def test_a_model_whose_gate_said_no_does_not_leave(candidate: Candidate, tmp_pat
     assert not (tmp_path / "release").exists()
 
 
+def test_a_trained_and_examined_model_leaves_with_its_card(candidate: Candidate, tmp_path: Path) -> None:
+    shutil.copytree(candidate.tuned, tmp_path / "adapter")
+    config, about = TrainConfig(base=candidate.base), About("small", "Small things", licence="CC-BY-4.0")
+    save(tmp_path / "training.json", Training(str(tmp_path / "adapter"), candidate.base, "peft", "", {}, {}, {}))
+    with pytest.raises(FieldsmithError, match="has not been examined"):
+        export(config, tmp_path, BARE, exam=candidate.exam, seed=0, about=about)
+    save(tmp_path / "metrics.json", Metrics(candidate.base, "", 0, {}))
+    release = export(config, tmp_path, BARE, exam=candidate.exam, seed=0, about=about)
+    assert "# Small things" in (tmp_path / "release" / "README.md").read_text()
+    assert "README.md" in release.files
+    assert export(config, tmp_path, BARE, exam=candidate.exam, seed=0, about=about) == release
+
+
 def test_a_push_that_fails_leaves_the_release_here_and_is_tried_again(
     candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +160,9 @@ def test_a_push_that_fails_leaves_the_release_here_and_is_tried_again(
         before = _files(tmp_path / "out" / "release")
     assert _files(tmp_path / "out" / "release") == before
     assert load(tmp_path / "out" / "release" / "release.json", Release).pushed_to is None
+    (tmp_path / "out" / "release" / "merged" / "config.json").write_text("{}")
+    with pytest.raises(FieldsmithError, match="not what was examined"):
+        release_model(candidate, tmp_path / "out", pushed)
 
 
 def test_a_whole_model_trained_elsewhere_is_released_too(candidate: Candidate, tmp_path: Path) -> None:
@@ -198,7 +222,14 @@ def _is_whole(release: Release, out: Path) -> None:
     assert release.parity.passed
     assert load(out / "parity.json", Parity) == release.parity
     assert digests_hold(folder)
-    wanted = {"adapter/adapter_model.safetensors", "merged/model.safetensors", "merged/chat_template.jinja", "Modelfile", "README.md"}
+    wanted = {
+        "adapter/adapter_model.safetensors",
+        "merged/model.safetensors",
+        "merged/chat_template.jinja",
+        "Modelfile",
+        "README.md",
+        "DATASET_CARD.md",
+    }
     assert {*wanted, "parity.json"} <= release.files.keys()
     held = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")}
     assert {name for name in held if not name.startswith(".parity/")} == {*release.files, "release.json"}
@@ -211,9 +242,10 @@ def _is_whole(release: Release, out: Path) -> None:
 def _other_settings_keep_what_was_made(candidate: Candidate, out: Path) -> None:
     """Fewer forms: what is still wanted is not made again, the rest goes."""
     before = _files(out / "release")
-    release = release_model(candidate, out, LOOSE.model_copy(update={"gguf": ("Q8_0",), "merged": False}), card=_card)
+    fewer = LOOSE.model_copy(update={"gguf": ("Q8_0",), "merged": False})
+    release = release_model(replace(candidate, dataset_card=None), out, fewer)
     names = {name.split("/")[0] for name in release.files}
-    assert names == {"adapter", "gguf", "Modelfile", "README.md", "parity.json"}
+    assert names == {"adapter", "gguf", "Modelfile", "parity.json"}
     after = _files(out / "release")
     (kept,) = [name for name in release.files if name.endswith(".gguf")]
     assert after[kept] == before[kept]

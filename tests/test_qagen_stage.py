@@ -25,7 +25,7 @@ QUANTITIES = {"voltage": "V", "current": "A", "length": "mm", "power": "W", "pre
 
 
 def settings(expert: Path | None = None, **changes: object) -> QAGenConfig:
-    exams = {"seen": 8, "unseen": 10, "expert": expert}
+    exams = {"seen": 8, "unseen": 10, "unanswerable": 0, "general": False, "expert": expert}
     return QAGenConfig.model_validate({"teacher": {"model": "scripted", "base_url": "http://127.0.0.1:9/v1"}, "exams": exams, **changes})
 
 
@@ -123,7 +123,10 @@ def test_the_dataset_holds_what_it_may_and_counts_what_it_dropped(run: Path) -> 
     exams = {name: list(load_lines(folder / "exams" / f"{name}.jsonl", ExamQuestion)) for name in ("seen", "unseen")}
     assert {part_of[question.document_id] for question in exams["seen"]} == {"train"}
     assert {part_of[question.document_id] for question in exams["unseen"]} == {"unseen"}
-    assert all(question.evidence.startswith("In the report") and len(question.options) == 4 for held in exams.values() for question in held)
+    assert all(
+        question.evidence.startswith("In the report") and len(question.options) in (0, 4) for held in exams.values() for question in held
+    )
+    assert all(question.licence in ("CC-BY-4.0", "LicenseRef-unknown") for held in exams.values() for question in held)
     assert record.counts["exams"] == {name: len(held) for name, held in exams.items()} == {"seen": 8, "unseen": 10}
     assert record.counts["examples"] == {"train": len(train), "validation": len(validation)}
     rejected = [item for path in (run / "rejected").glob("de*/*.jsonl") for item in load_lines(path, Rejection)]
@@ -142,7 +145,7 @@ def test_the_dataset_opens_in_datasets_and_its_card_tells_what_may_not_be_passed
     opened = load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"))
     assert [message["role"] for message in opened["train"][0]["messages"]] == ["user", "assistant"]
     corpus = load_dataset(str(folder), "corpus", cache_dir=str(tmp_path / "cache"))["train"]
-    assert set(corpus.column_names) == {"id", "document_id", "text", "licence"}
+    assert set(corpus.column_names) == {"id", "document_id", "text", "licence", "title", "section"}
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "Not publishable" in card
     assert "`LicenseRef-unknown`: note:00, note:02" in card

@@ -93,9 +93,9 @@ def test_embeddings_find_what_shares_no_word() -> None:
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
     """A token for each word."""
-    inner = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    inner = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))  # noqa: S106
     inner.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    return PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")
+    return PreTrainedTokenizerFast(tokenizer_object=inner, unk_token="[UNK]")  # noqa: S106
 
 
 def texts(passages: list[Passage]) -> list[str]:

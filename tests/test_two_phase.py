@@ -85,5 +85,5 @@ def test_the_same_seed_gives_the_same_pairs(curves: ModuleType) -> None:
 
 
 def test_its_yaml_names_files_that_are_there() -> None:
-    settings = TrainConfig.model_validate(yaml.safe_load((FOLDER / "two_phase.yaml").read_text())["train"]).absolute(FOLDER)
+    settings = TrainConfig.model_validate(yaml.safe_load((FOLDER.parent / "ising.yaml").read_text())["train"]).absolute(FOLDER.parent)
     assert [stage.data and stage.data.is_file() for stage in settings.stages] == [None, True]

@@ -173,7 +173,7 @@ def _look_for_leaks(plan: Plan) -> None:
     try:
         assert_no_leaks(plan.folder, plan.held_out(), threshold=plan.config.near_duplicate, near_copy=plan.config.split.near_copy)
     except FieldsmithError:
-        _remove(plan.folder / name for name in TRAINED_ON)
+        _remove(plan.folder / name for name in (*TRAINED_ON, *BESIDE))
         raise
 
 

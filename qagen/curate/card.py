@@ -90,12 +90,15 @@ def write_card(card: Card) -> str:
 
 
 def _front(card: Card) -> str:
-    """The configurations by which `datasets.load_dataset` opens the folder: chats by default, corpus, exams.
+    """The configurations by which `datasets.load_dataset` opens the folder: chats by default, texts, exams.
 
     All are JSONL, for `datasets` reads all configurations of a folder by one format; the Parquet files have a folder of their own.
     """
     configs = _config("default", _splits(card.files, "jsonl"), default=True)
-    configs += _config("corpus", [("train", "corpus.jsonl")] if "corpus.jsonl" in card.files else [])
+    texts = {"corpus": {"train": "corpus", "validation": "validation_corpus"}, "restatements": {"train": "restatements"},
+             "chunks": {"all": "chunks"}}  # fmt: skip
+    for name, splits in texts.items():
+        configs += _config(name, [(split, f"{file}.jsonl") for split, file in splits.items() if f"{file}.jsonl" in card.files])
     configs += "".join(_config(f"exam_{name}", [("test", f"exams/{name}.jsonl")]) for name in sorted(card.exams))
     languages = "".join(f"- {language}\n" for language in card.languages)
     heads = [f"language:\n{languages}" if languages else "", f"license: {licence.lower()}\n" if (licence := _one_licence(card)) else ""]
@@ -147,10 +150,19 @@ def _table(title: str, counts: Mapping[str, Mapping[str, int]]) -> str:
     return f"## {title}\n\n| what | which | number |\n| --- | --- | ---: |\n{rows}"
 
 
+_TOLD = {
+    "parquet/train.parquet": "`load_dataset` on this folder opens the chats; on `parquet/` the same examples with kind, source, evidence, "
+    "spans and scores.",
+    "corpus.jsonl": "`corpus.jsonl` is the text of the trained documents, in pieces below their title and section.",
+    "validation_corpus.jsonl": "`validation_corpus.jsonl` is that of the documents on which training is watched.",
+    "restatements.jsonl": "`restatements.jsonl` says the trained documents again, in a teacher's words; numbers, units and names were held "
+    "against the source by rule, nothing else was.",
+    "chunks.jsonl": "`chunks.jsonl` is the text of all documents, **held-out ones too**, for retrieval to find. Do not train on it.",
+}
+
+
 def _files(card: Card) -> str:
-    if not any(name.startswith("parquet/") for name in card.files):
-        return ""
-    return "`load_dataset` on this folder opens the chats; on `parquet/` the same examples with kind, source, evidence, spans and scores.\n"
+    return "\n".join(f"- {said}" for name, said in _TOLD.items() if name in card.files) + "\n"
 
 
 def _kinds(card: Card) -> str:
@@ -198,12 +210,32 @@ def _filters(card: Card) -> str:
     return "## Filters\n\n" + "\n".join(lines)
 
 
+_EXAMS = {
+    "seen": "questions on trained documents that are not trained on",
+    "unseen": "questions on held-out documents",
+    "later": "questions on documents that appeared on the day of `split.later` or after it",
+    "unanswerable": "questions that the sources leave open, and about things with invented names: the right answer is that it is not known",
+    "expert": "the lab's own questions",
+    "expert_trained": "those of them on trained documents",
+    "expert_held_out": "those on held-out documents",
+    "general": "general knowledge, to see what a model has forgotten",
+}
+
+
 def _exams(card: Card) -> str:
-    rows = "".join(f"| {name} | {seal.n} | `{seal.sha256}` |\n" for name, seal in sorted(card.exams.items()))
+    rows = "".join(f"| {name} | {_EXAMS[name]} | {seal.n} | `{seal.sha256}` |\n" for name, seal in sorted(card.exams.items()))
+    makers = sorted({f"version {seal.maker} of the exam maker, seed {seal.seed}" for seal in card.exams.values() if seal.maker})
     return (
-        "## Exams\n\nSealed before any training data was written; none of their questions, nor one near to it, is trained on.\n\n"
-        f"| exam | questions | SHA-256 |\n| --- | ---: | --- |\n{rows}"
+        "## Exams\n\nSealed before any training data was written; none of their questions, nor one near to it, is trained on"
+        f"{f' ({_said(makers)})' if makers else ''}. The options of the drawn ones are chosen so that the longest, the shortest, the "
+        "largest number or the one most like the question is right as often as by chance; a question without such options is asked "
+        "openly.\n\n"
+        f"| exam | what | questions | SHA-256 |\n| --- | --- | ---: | --- |\n{rows}"
     )
+
+
+def _said(parts: Iterable[str]) -> str:
+    return "; ".join(parts)
 
 
 def _limits(card: Card) -> str:

@@ -1,10 +1,10 @@
 """Wrong numbers that look like a right one, in sets of which nobody can tell which member was there first.
 
-Figures of this world lie evenly on a logarithmic scale, small first digits being the commonest (Newcomb 1881, Benford 1938). So a set is a
-pattern of four places on that scale, drawn without regard to the right value, which is put at the place that the caller names; the other three
-are rounded to numbers that look like it: decimals, significant digits, a 5 at the end or none. A pattern that does not fit, because a
-number would be too small to look alike or two would be one, is dropped and not mended: mending is what gives the right one away. Shares
-are moved by their odds, years and days by steps, and the numbers of a range by one ratio.
+Figures of this world lie evenly on a logarithmic scale, small first digits being the commonest (Newcomb 1881, Benford 1938). So a set
+is a pattern of four places on that scale, drawn without regard to the right value, which is put at the place that the caller names; the
+other three are rounded to numbers that look like it: decimals, significant digits, a 5 at the end or none. A pattern that does not fit,
+because a number would be too small to look alike or two would be one, is dropped and not mended: mending is what gives the right one away.
+Shares are moved by their odds, years and days by steps, and the numbers of a range by one ratio.
 """
 
 from __future__ import annotations

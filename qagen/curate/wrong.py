@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 from qagen.curate.forms import NUMERAL, Form, filled, form_of, numerals, value_of
 from qagen.curate.likeness import dice, read, same_answer
-from qagen.curate.numbers import Numbers, farness, like, look
+from qagen.curate.numbers import Numbers, farness, like
 from qagen.curate.split import draw
 from qagen.own.ids import source_of
 from qagen.records import QAPair
@@ -25,6 +25,7 @@ _SAME_QUESTION: Final = 0.75  # from here on two questions may ask the same, so 
 _SHORTEST, _LONGEST = 0.6, 1.7  # times the length of the right answer that a text may have
 _OCTAVES: Final = 3.0  # a number that is further off gives itself away
 _INVENTED, _FOREIGN = 0.5, 1.0  # what a made-up number costs, and what is not the teacher's where it wrote some
+_CUTS: Final = 4  # ways to cut values into groups of four, each leaving out others
 TOGETHER: Final = 3  # wrong options of a question
 _TEXT: Final = 4_000_000  # characters of the documents that are searched for values
 
@@ -106,8 +107,8 @@ class Wrongs:
     def _grouped(self, pair: QAPair, form: Form) -> Iterator[tuple[tuple[Numbers, ...], Origin]]:
         """The other three of the group of the right value.
 
-        The values that stand before the same words and look alike are sorted and cut into groups of four, once for all questions: within a
-        group each is the right answer to its own question, and nothing in the group tells to which one is asked.
+        The values that stand before the same words are sorted and cut into groups of four, in the same ways for all questions: within a
+        group each is the right answer to its own question, and nothing in the group tells which one is asked for.
         """
         own = numerals(pair.answer)
         if len(own) > 1:
@@ -121,10 +122,13 @@ class Wrongs:
         if home not in self._values_of:
             answers = [numerals(other.answer) for other in self._pairs[home]]
             self._values_of[home] = {one[0] for one in answers if len(one) == 1} | self._values.get(form.frame, set())
-        values = {value_of(one): one for one in sorted(self._values_of[home] | {own}) if look(one) == look(own)}
-        spare = sorted(values, key=lambda value: draw(self._seed, form.frame, values[value]))[: len(values) % (TOGETHER + 1)]
-        kept = [values[value] for value in sorted(values) if value not in spare]
-        return [kept[at : at + TOGETHER + 1] for at in range(0, len(kept), TOGETHER + 1)]
+        values = {value_of(one): one for one in sorted(self._values_of[home] | {own}) if value_of(one)}
+        groups = list[list[str]]()
+        for cut in range(_CUTS):
+            order = sorted(values, key=lambda value: draw(self._seed, str(cut), form.frame, values[value]))
+            kept = [values[value] for value in sorted(order[len(values) % (TOGETHER + 1) :])]
+            groups += [kept[at : at + TOGETHER + 1] for at in range(0, len(kept), TOGETHER + 1)]
+        return groups
 
     def _answers(self, pair: QAPair, form: Form) -> list[str]:
         """What other questions of the same source, language and form are answered with, the likest in length first."""

@@ -10,22 +10,31 @@ import re
 from train.prove.words import plain
 
 _NOT = r"(?:not|n't|never)"
-_TOLD = r"(?:known|specified|stated|mentioned|given|provided|available|reported|disclosed|published|recorded|documented|clear|certain|indicated)"
+_TOLD = (
+    r"(?:known|specified|stated|mentioned|given|provided|available|reported|disclosed|published|recorded|documented|clear|certain"
+    r"|indicated)"
+)
 _FIND = r"(?:know|say|tell|determine|answer|infer|find out|establish|conclude|work out)"
 _FOUND = r"(?:known|determined|answered|inferred|found|said|told|established|concluded|worked out|deduced)"
 _SOURCE = r"(?:passages?|texts?|documents?|context|reports?|papers?|sources?|information|material|excerpts?|question)"
 _MENTION = r"(?:say|mention|state|contain|give|specify|provide|include|tell|describe|indicate|reveal|report|disclose|answer)"
 _FACTS = r"(?:information|data|knowledge|details?|mention|record|answer|evidence|figures?|values?|indication|idea)"
-_ENDS = rf"(?=\s*(?:[.,;:!?)]|$|\b(?:in|by (?:the|these) {_SOURCE}|from|anywhere|here|to me|how|what|when|where|which|who|why|whether|if|yet|for|at present)\b))"
+_ENDS = (
+    rf"(?=\s*(?:[.,;:!?)]|$|\b(?:in|by (?:the|these) {_SOURCE}|from|anywhere|here|to me|how|what|when|where|which|who|why|whether|if|yet"
+    r"|for|at present)\b))"
+)
 
 _ENGLISH = (
-    rf"\b(?:I|we|one|you|it is|it's|am|I'm)\b[^.]{{0,20}}(?:\b(?:do|can|could|would|be)\s?{_NOT}|\bcannot|\bcan't|\bunable to|\bnot able to|\bimpossible to)\s+(?:\w+ly )?{_FIND}\b",
+    r"\b(?:I|we|one|you|it is|it's|am|I'm)\b[^.]{0,20}"
+    rf"(?:\b(?:do|can|could|would|be)\s?{_NOT}|\bcannot|\bcan't|\bunable to|\bnot able to|\bimpossible to)\s+(?:\w+ly )?{_FIND}\b",
     rf"\b(?:cannot|can't|can not|couldn't|could not)\s+(?:\w+ly )?be {_FOUND}\b",
     rf"\b{_SOURCE}\b[^.]{{0,30}}\b(?:do|does|did)(?:n't|\s{_NOT})\s+(?:\w+ly )?{_MENTION}\b",
-    rf"\b{_SOURCE}\b[^.]{{0,20}}\b(?:gives?|contains?|provides?|offers?|has|have|makes?)\s+(?:no|not enough|insufficient)\s+(?:\w+ )?{_FACTS}\b",
+    rf"\b{_SOURCE}\b[^.]{{0,20}}\b(?:gives?|contains?|provides?|offers?|has|have|makes?)\s+"
+    rf"(?:no|not enough|insufficient)\s+(?:\w+ )?{_FACTS}\b",
     rf"\b(?:is|are|was|were|been|be)(?:n't|\s+{_NOT})\s+(?:\w+ly )?(?:been )?{_TOLD}{_ENDS}",
     rf"\b(?:has|have|had)(?:n't|\s+{_NOT})\s+(?:\w+ly )?been {_TOLD}{_ENDS}",
-    rf"\b(?:there is|there are|there's|I have|we have|I've|have)(?:n't| not)? (?:no|not enough|insufficient|any|enough) (?:\w+ )?{_FACTS}\b",
+    rf"\b(?:there is|there are|there's|I have|we have|I've|have)(?:n't| not)? "
+    rf"(?:no|not enough|insufficient|any|enough) (?:\w+ )?{_FACTS}\b",
     rf"\bthere (?:is|are)(?:n't| not) (?:any|enough|sufficient) (?:\w+ )?{_FACTS}\b",
     rf"^\W*(?:no|not enough|insufficient) (?:\w+ )?{_FACTS}\b(?! (?:is|are) (?:lost|needed|sent))",
     r"\b(?:is|are|was|were|remains?)\s+(?:\w+ly )?(?:unknown|unclear|unspecified|uncertain|undisclosed)\b(?!\s+to\b)",

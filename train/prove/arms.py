@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +16,7 @@ from typing import Any, Literal
 from harvest.store import FieldsmithError, fingerprint, sha256_file
 from train.config import RetrievalConfig
 from train.models import identity, load, materialise
+from train.prove.quick import quick
 from train.prove.retrieve import Retriever, cut, read_passages
 from train.records import ARMS, Arm, Passage, Retrieval
 
@@ -49,7 +50,9 @@ class Candidates:
         self.base, self.tuned = base, tuned
         self.is_adapter = (tuned / "adapter_config.json").is_file()
         if not self.is_adapter and not (tuned / "config.json").is_file():
-            raise FieldsmithError(f"{tuned} holds no model: give the folder of an adapter (adapter_config.json) or of a whole model (config.json)")
+            raise FieldsmithError(
+                f"{tuned} holds no model: give the folder of an adapter (adapter_config.json) or of a whole model (config.json)"
+            )
         self.digest = _digest(tuned)
         self._loaded: tuple[Who | None, Any, Any] = (None, None, None)
 
@@ -61,14 +64,13 @@ class Candidates:
     def called(self, which: Who) -> Iterator[tuple[Any, Any]]:
         """(model, tokenizer), for as long as no other is called."""
         model, tokenizer = self._load(which)
-        if not self.is_adapter:
+        with self._as(which, model), quick(model):
             yield model, tokenizer
-        elif which == "base":
-            with model.disable_adapter():
-                yield model, tokenizer
-        else:
-            with _switched_on(model):
-                yield model, tokenizer
+
+    def _as(self, which: Who, model: Any) -> AbstractContextManager[object]:
+        if not self.is_adapter:
+            return nullcontext()
+        return model.disable_adapter() if which == "base" else _switched_on(model)
 
     def _load(self, which: Who) -> tuple[Any, Any]:
         held, model, tokenizer = self._loaded

@@ -8,7 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvest.store import FieldsmithError, append_line, fingerprint, is_done, load_lines, mark_done, save, save_lines, sha256_file, whole_lines
+from harvest.store import (
+    FieldsmithError,
+    append_line,
+    fingerprint,
+    is_done,
+    load_lines,
+    mark_done,
+    save,
+    save_lines,
+    sha256_file,
+    whole_lines,
+)
 from train.config import ProveConfig, TrainConfig
 from train.prove import prompt
 from train.prove.arms import Candidates, Library, arms, open_library, reads, who
@@ -27,7 +38,13 @@ MEMORY = 512 * 2**20
 
 
 def evaluate(
-    config: TrainConfig, exams: Path, out: Path, *, seed: int, prove: ProveConfig = ProveConfig(), passages: Path | None = None  # noqa: B008 - frozen
+    config: TrainConfig,
+    exams: Path,
+    out: Path,
+    *,
+    seed: int,
+    prove: ProveConfig = ProveConfig(),  # noqa: B008 - frozen
+    passages: Path | None = None,
 ) -> Metrics:
     """Put every `*.jsonl` of `exams` to the base and to the model that was trained into `out`; see `examine_models`."""
     return examine_models(

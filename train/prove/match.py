@@ -28,14 +28,18 @@ LONG = 5
 _YES = re.compile(r"\W*(?:yes|yeah|correct|true|是的|是|对|能|可以|有)(?=\W|$)", re.IGNORECASE)
 _NO = re.compile(r"\W*(?:no|nope|false|不是|不能|不会|没有|不|否)(?=\W|$)", re.IGNORECASE)
 _BOTH = re.compile(r"\byes\b.*\bno\b|\bno\b.*\byes\b", re.IGNORECASE | re.DOTALL)
-_NOT = re.compile(r"\b(?:not|no|never|neither|nor|without|cannot|none)\b|n't\b|(?:不|没|未|无|非)(?!同|锈|断|少|仅|管|论|线)", re.IGNORECASE)
+_NOT = re.compile(
+    r"\b(?:not|no|never|neither|nor|without|cannot|none)\b|n't\b|(?:不|没|未|无|非)(?!同|锈|断|少|仅|管|论|线)", re.IGNORECASE
+)
 _DENIED = re.compile(r"(?:\bnot|n't|\bnever|不是|并非|而非)\s+(?:\w+\s+){0,2}$|(?:不是|并非|而非|不为)\s*$", re.IGNORECASE)
 _BOUND = re.compile(
-    r"\b(less than|more than|under|over|at least|at most|up to|below|above|fewer than|greater than|exceed)\w*\s*$|(小于|大于|超过|不到|至少|最多|高于|低于)\s*$",
+    r"\b(less than|more than|under|over|at least|at most|up to|below|above|fewer than|greater than|exceed)\w*\s*$"
+    r"|(小于|大于|超过|不到|至少|最多|高于|低于)\s*$",
     re.IGNORECASE,
 )
 _LIMIT = re.compile(
-    r"\b(?:exceed|limit|most|least|max|min|above|below|beyond|under|over|up to|longest|shortest|allowed|tolerat)|上限|下限|最[大小高低多少长短]|超过|允许",
+    r"\b(?:exceed|limit|most|least|max|min|above|below|beyond|under|over|up to|longest|shortest|allowed|tolerat)"
+    r"|上限|下限|最[大小高低多少长短]|超过|允许",
     re.IGNORECASE,
 )
 """A question that asks for a bound: then "at most 7 h" says 7 h."""
@@ -60,6 +64,7 @@ def matches(answer: str, said: str, *, question: str = "", wrong: Sequence[str] 
 
     Whole numbers without a unit are counts and must be equal.
     """
+    said = _finished(said)
     expected, found, asked = find(answer), find(said), find(question)
     if not said.strip() or not _nothing_contradicts(expected, found, asked, question, tolerance):
         return False
@@ -69,6 +74,13 @@ def matches(answer: str, said: str, *, question: str = "", wrong: Sequence[str] 
     if polar is not None:
         return _said_polarity(said, question) == polar
     return _is_measure(expected) or _phrase_holds(answer, said, question, wrong)
+
+
+def _finished(said: str) -> str:
+    """What was said without a last sentence that was cut off, if it is not the only one: half a number is another number."""
+    sentences = [sentence for sentence in _SENTENCE.split(said.strip()) if sentence.strip()]
+    cut = len(sentences) > 1 and sentences[-1].rstrip()[-1:] not in ".!?。！？；"
+    return said.strip()[: -len(sentences[-1].rstrip())] if cut else said
 
 
 # ---- numbers and dates
@@ -155,24 +167,23 @@ def _said_polarity(said: str, question: str) -> bool | None:
 
 
 def _phrase_holds(answer: str, said: str, question: str, wrong: Sequence[str]) -> bool:
+    """Whether the first sentence gives the phrase and little else: what comes after it explains, but may name no other option."""
     wanted, known = _words(answer), _words(question)
-    sentences = [sentence for sentence in _SENTENCE.split(said) if sentence.strip()]
     if not wanted:  # nothing but small words and signs: as it stands
         return plain(answer).strip().casefold() in plain(said).casefold()
-    best = max(sentences, key=lambda sentence: len(wanted & _words(sentence)))
-    there = _words(best) if len(wanted) > LONG else _words(said)
-    share = len(wanted & there) / len(wanted)
+    first = next(sentence for sentence in _SENTENCE.split(said) if sentence.strip())
+    there = _words(first)
+    whole = len(wanted & there) / len(wanted) >= (WHOLE if len(wanted) > LONG else 1.0)
     named = bool(_codes(answer)) and len(wanted) <= LONG  # "the bellows BL-07-4" is BL-07-4
-    if not _codes(answer) <= _codes(said) or (not named and share < (WHOLE if len(wanted) > LONG else 1.0)):
+    if not _codes(answer) <= _codes(first) or not (whole or named):
         return False
-    spare = _words(said) - wanted - known
-    if len(spare) > max(SPARE, 2 * len(wanted)) or _codes(said) - _codes(answer) - _codes(question) - _material(said):
+    if len(there - wanted - known) > max(SPARE, 2 * len(wanted)) or _codes(first) - _codes(answer) - _codes(question) - _material(first):
         return False
     if any(_is_other(option, answer, said, question) for option in wrong):
         return False
-    if _OR.search(best) and not _OR.search(f"{question} {answer}"):
+    if _OR.search(first) and not _OR.search(f"{question} {answer}"):
         return False
-    return len(_NOT.findall(best)) % 2 == len(_NOT.findall(answer)) % 2
+    return len(_NOT.findall(first)) % 2 == len(_NOT.findall(answer)) % 2
 
 
 def _words(text: str) -> set[str]:

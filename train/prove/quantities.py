@@ -35,7 +35,7 @@ class Found:
     rest: str
 
 
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"]
 _MONTH = "|".join(f"{month}|{month[:3]}\\.?" for month in _MONTHS)
 _DATES: tuple[tuple[str, Callable[[re.Match[str]], tuple[int, ...]]], ...] = (
     (rf"\b(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_MONTH}),? (\d{{4}})\b", lambda at: (int(at[3]), _month(at[2]), int(at[1]))),
@@ -49,16 +49,18 @@ _DATES: tuple[tuple[str, Callable[[re.Match[str]], tuple[int, ...]]], ...] = (
 _YEAR = re.compile(r"(\d{4})\s?年")
 _SIGN = rf"(?P<sign>(?:(?<![\w)])|(?<=[{HAN}]))[-+]\s?(?=[\d.])|\b(?:minus|negative)\s|[负零下]+\s?(?=\d))?"
 _DIGITS = r"(?P<digits>\d+(?:\.\d+)?|\.\d+)"
-_POWER = r"(?:(?:\s?(?:×|x|\*|·|⋅|\\times)\s?10\s?(?:\^|\*\*)?\s?\{?(?P<power>[-+]?\d+)\}?)|[eE](?P<e>[-+]?\d+))?"
+_POWER = r"(?:(?:\s*(?:×|x|\*|·|⋅|\\times)\s?10\s?(?:\^|\*\*)?\s?\{?(?P<power>[-+]?\d+)\}?)|[eE](?P<e>[-+]?\d+))?"
 _NUMBER = re.compile(rf"(?<![A-Za-z\d.])(?<![A-Za-z]-){_SIGN}{_DIGITS}{_POWER}(?![\d])(?!\.\d)")
 _TEN = re.compile(r"(?<![\w.^])10\^(?P<power>[-+]?\d+)")
 _SHARE = re.compile(rf"(?P<of>[百千万亿]+|十亿)分之(?P<value>\d+(?:\.\d+)?|{numerals.HAN_NUMBER})")
 _HAN_NUMERAL = re.compile(rf"(?P<sign>负|零下)?(?P<number>{numerals.HAN_NUMBER})")
 _MULTIPLE = re.compile(r"\s?(?:(hundred|thousand|million|billion|trillion)s?\b|(百万|千万|十亿|[万亿]))", re.IGNORECASE)
-_CODE = re.compile(r"(?<![\w.])(?:[A-Za-z]+[-./]?)+\d[\w.-]*|\d+[A-Z][\w-]*\d[\w-]*")
+_CODE = re.compile(r"(?<![\w.])(?:[A-Za-z]+[-./]?)+\d[\w.-]*|(?!\d+[eE][-+]?\d+(?!\w))\d+[A-Z][\w-]*\d[\w-]*")
 _GAP = re.compile(r"[\s)]*")
 _RANGE = re.compile(r"\s*(?:to|and|or|by|through|-|–|—|~|至|到|和|或|与|、|,)+\s*", re.IGNORECASE)
-_SPREAD = re.compile(r"\s*(?:±|\+/-|\+-|plus or minus|\\pm)\s*", re.IGNORECASE)
+_SPREAD_WORDS = r"\s*(?:±|\+/-|\+-|plus or minus|\\pm)\s*"
+_BRACKETED = re.compile(rf"\(\s*(-?\d+(?:\.\d+)?){_SPREAD_WORDS}\d+(?:\.\d+)?\s*\)", re.IGNORECASE)
+_SPREAD = re.compile(_SPREAD_WORDS, re.IGNORECASE)
 
 
 def find(text: str) -> Found:
@@ -66,7 +68,7 @@ def find(text: str) -> Found:
 
     In a range the first number has the unit of the second; what stands after ± is left out.
     """
-    text = plain(text)
+    text = _BRACKETED.sub(lambda found: found[1].ljust(len(found[0])), plain(text))
     dates, text = _dates(text)
     text = _CODE.sub(lambda found: found[0] if unit_at(found[0], 0) else re.sub(r"\d", "\ue000", found[0]), text)
     found = sorted(_numbers(text), key=lambda one: one.start)

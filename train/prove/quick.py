@@ -27,7 +27,7 @@ def quick(model: Any) -> Iterator[None]:
     for module in linears:
         packed = torch.ops.mkldnn._reorder_linear_weight(module.weight.detach())
         bias = None if module.bias is None else module.bias.detach()
-        module.forward = partial(_product, packed, bias)
+        module.forward = partial(_product, packed, bias)  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -39,7 +39,8 @@ def _gains(model: Any) -> bool:
     import torch
 
     fits = sum(weights.nbytes for weights in model.parameters()) <= LARGEST
-    return fits and model.device.type == "cpu" and model.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+    exact = model.device.type == "cpu" and model.dtype == torch.float32
+    return fits and exact and bool(torch.backends.mkldnn.is_available())  # type: ignore[no-untyped-call]
 
 
 def _product(packed: Tensor, bias: Tensor | None, x: Tensor) -> Tensor:

@@ -73,9 +73,7 @@ def _by_trees(model: Any, asked: Sequence[Asked], keep: bool, at_once: int) -> I
     for number, places in enumerate(groups):
         tree = Tree(stem)
         paths = [tree.add(asked[place].prompt) for place in places]
-        ends = [
-            [tree.add(answer, after=path[-1]) for answer in asked[place].answers] for place, path in zip(places, paths, strict=True)
-        ]
+        ends = [[tree.add(answer, after=path[-1]) for answer in asked[place].answers] for place, path in zip(places, paths, strict=True)]
         logits, memory = _forward(model, tree, past, [[path[-1:], *tails] for path, tails in zip(paths, ends, strict=True)])
         yield (
             places,
@@ -94,7 +92,8 @@ def _by_trees(model: Any, asked: Sequence[Asked], keep: bool, at_once: int) -> I
 def _groups(asked: Sequence[Asked], at_once: int) -> Iterator[list[int]]:
     """Places in the order of their prompts, as many together as add about `at_once` tokens."""
     group: list[int] = []
-    size, before = 0, ()
+    size = 0
+    before: tuple[int, ...] = ()
     for place in sorted(range(len(asked)), key=lambda place: asked[place].prompt):
         one = asked[place]
         new = len(one.prompt) - _common(before, one.prompt) + sum(map(len, one.answers))

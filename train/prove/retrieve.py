@@ -2,7 +2,8 @@
 
 By words: BM25 (Robertson & Zaragoza, The Probabilistic Relevance Framework, 2009; `bm25s`, arXiv 2407.03618, in Lucene's variant). By
 meaning, where an embedder is named: cosine of sentence embeddings. Both orders are fused by reciprocal rank (Cormack, Clarke &
-Büttcher, SIGIR 2009, k = 60). k1 and b are those of Anserini for passages, which differ little in length. The same question and passages always give the same answer.
+Büttcher, SIGIR 2009, k = 60). k1 and b are those of
+Anserini for passages, which differ little in length. The same question and passages always give the same answer.
 """
 
 from __future__ import annotations

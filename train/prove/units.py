@@ -45,7 +45,7 @@ _LONG, _SHORT = _any_of(_LONG_TABLE), _any_of(_TABLE)
 _UNIT = re.compile(
     r"(?:(?P<power>square|cubic|平方|立方)\s?)?"
     rf"(?P<name>(?i:{_LONG})(?![A-Za-z])|(?:{_SHORT})(?![A-Za-z]))"
-    r"(?:\^?\(?(?P<exponent>[-+]?\d)\)?(?![\d.]))?"
+    r"(?:\^?\(?(?P<exponent>[-+]?\d)\)?(?!\d|\.\d))?"
 )
 _JOINT = re.compile(r"\s*(?P<over>/|\bper\b|每)\s*|\s*[·⋅*×-]\s*|[ \u00a0]")
 _POWERS = {None: 1, "square": 2, "平方": 2, "cubic": 3, "立方": 3}

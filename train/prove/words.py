@@ -15,11 +15,12 @@ _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺]+")
 _LOWERED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺", "0123456789-+")
 _TERM = re.compile(rf"(?P<han>[{HAN}]+)|(?P<word>(?:(?![{HAN}_])\w)+(?:[-.:/'](?:(?![{HAN}_])\w)+)*)")
 _PART = re.compile(r"\d+(?:\.\d+)?|[^\W\d_]+")
-_SKIPPED = frozenset(
-    "a an and any are as at be been but by can did do does each for from had has have he her his how i if in into is it its many may much of "
-    "on one or our she should so some such than that the their them then there these they this those to us was we were what when where "
-    "which who whom whose why will with would you your".split()
+_SMALL = (
+    "a an and any are as at be been but by can could did do does each for from had has have he her his how i if in into is it its many "
+    "may much of on one or our she should so some such than that the their them then there these they this those to us was we were what "
+    "when where which who whom whose why will with would you your"
 )
+_SKIPPED = frozenset(_SMALL.split())
 """English words that say how is asked, not what is asked for."""
 
 

@@ -37,8 +37,6 @@ def _text(tokenizer: Any, tokens: Sequence[int]) -> str:
 
 
 def _together(model: Any, first: Sequence[int], memories: Sequence[Tensor], limit: int, ends: frozenset[int]) -> list[list[int]]:
-    import torch
-
     written = [[token] for token in first]
     going = [place for place, token in enumerate(first) if token not in ends and limit > 1]
     rows = _Rows(model, [memories[place] for place in going], limit) if going else None

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from harvest.store import FieldsmithError, is_done, mark_done
 from train.config import GgufType
-from train.release.llama import quantise
+from train.release.llama import quantise, tensor_types
 
 log = logging.getLogger(__name__)
 
@@ -115,9 +115,7 @@ def fallbacks(file: Path, kind: GgufType) -> str | None:
     """A sentence about matrices that have another type than the file is named for; None where there are none."""
     if kind not in _MEANT:
         return None
-    from gguf import GGUFReader
-
-    types = Counter(tensor.tensor_type.name for tensor in GGUFReader(file).tensors if len(tensor.shape) > 1)
+    types = Counter({name: count for name, count in tensor_types(file).items() if name != "F32"})  # vectors stay as they are
     other = {name: count for name, count in types.items() if name not in _MEANT[kind]}
     if not other:
         return None

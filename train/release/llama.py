@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property
 from itertools import takewhile
@@ -78,6 +78,14 @@ def quantise(source: Path, target: Path, kind: Literal["Q8_0", "Q4_K_M"]) -> Non
         raise FieldsmithError(f"llama.cpp cannot make a {kind} of {source.name}: {_why(error)}") from error
 
 
+def tensor_types(file: Path) -> Counter[str]:
+    """How many tensors of a GGUF file have which type, such as `Q4_K`."""
+    from gguf import GGMLQuantizationType
+
+    tensors = _library().GGUFContext.from_file(str(file)).get_all_tensor_info()
+    return Counter(GGMLQuantizationType(tensor["type"]).name for tensor in tensors)
+
+
 # ---- a file
 
 
@@ -92,7 +100,7 @@ class Llama:
         self._library = _library()
         settings = self._library.LlamaModelParams()
         if not weights:
-            # Its shapes without its contents. `vocab_only` would read less still, but the wrapper asks for shapes, at which llama.cpp aborts.
+            # Shapes without contents. `vocab_only` would read less still, but the wrapper asks for shapes, at which llama.cpp aborts.
             settings.no_alloc, settings.use_mmap = True, False
         _said.clear()
         try:

@@ -71,7 +71,10 @@ def _whole(base: str, tuned: Path, tokenizer: Any) -> Any:
     from peft import PeftModel
 
     model = _read(base, str(materialise(base)))
-    adapted = PeftModel.from_pretrained(model, str(tuned)).eval()
+    try:
+        adapted = PeftModel.from_pretrained(model, str(tuned)).eval()
+    except (ValueError, RuntimeError) as error:  # modules that are not there, weights of another shape
+        raise FieldsmithError(f"the adapter {tuned} does not fit {base}: {str(error).strip().splitlines()[0]}") from error
     before = _logits(adapted, tokenizer)
     merged = adapted.merge_and_unload(safe_merge=True)
     _verify(before, _logits(merged, tokenizer), tuned)

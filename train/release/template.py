@@ -207,7 +207,8 @@ def _one_begin(llama: Llama, trained: Trained) -> Check:
     ours, theirs = (
         sum(1 for _ in takewhile(lambda token: token == llama.bos, ids)) for ids in (trained.prompt(wanted), llama.prompt(written))
     )
-    return Check("begin", ours == theirs, f"a prompt begins with {theirs} begin tokens" + f", in training with {ours}" * (ours != theirs))
+    said = f"a prompt begins with {theirs} begin token{'s' * (theirs != 1)}"
+    return Check("begin", ours == theirs, said + f", in training with {ours}" * (ours != theirs))
 
 
 def _same_end(form: Tokens, trained: Trained) -> Check:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 STOP_SECONDS = 15.0
 """How long a server may take to end when it is asked to, before it is killed."""
 _POLL = 0.2
+_LAST_WORDS = 5.0
 _DEATH_SIGNAL = 1
 """PR_SET_PDEATHSIG of Linux's prctl(2)."""
 
@@ -35,11 +36,11 @@ def run_server(server: Server, host: str, port: int, *, key: str | None, say: Ca
     """
     with _signals():
         try:
-            with _started(server, key) as (child, last):
-                _wait_until_ready(child, last, server, host, port)
+            with _started(server, key) as (child, listener):
+                _wait_until_ready(child, listener, server, host, port)
                 say(f"listening {address(host, port)} as model {server.name}" + (" (an API key is required)" if key else ""))
                 code = child.wait()
-                raise FieldsmithError(f"the server ({server.engine}) ended by itself with code {code}; it last said: {_words(child, last)}")
+                raise FieldsmithError(f"the server ({server.engine}) ended by itself with code {code}; it last said: {listener.words()}")
         except KeyboardInterrupt:
             log.info("stopped")
 
@@ -49,9 +50,30 @@ def address(host: str, port: int) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1"
 
 
+class _Listener:
+    """Keeps the pipe from filling up, and the last lines for the case that the server dies; no key among them."""
+
+    def __init__(self, child: subprocess.Popen[str], key: str | None) -> None:
+        self._last: deque[str] = deque(maxlen=6)
+        self._thread = threading.Thread(target=self._listen, args=(child, key), name="server output", daemon=True)
+        self._thread.start()
+
+    def _listen(self, child: subprocess.Popen[str], key: str | None) -> None:
+        for line in child.stdout or ():
+            said = line.strip().replace(key, "…") if key else line.strip()
+            if said:
+                self._last.append(said[:300])
+                log.debug("%s", said)
+
+    def words(self) -> str:
+        """The last lines of a server that has ended."""
+        self._thread.join(_LAST_WORDS)  # a process that it started may still hold the pipe
+        return " | ".join(self._last) or "nothing"
+
+
 @contextmanager
-def _started(server: Server, key: str | None) -> Iterator[tuple[subprocess.Popen[str], deque[str]]]:
-    """The child, and its last lines; at the end it has ended too."""
+def _started(server: Server, key: str | None) -> Iterator[tuple[subprocess.Popen[str], _Listener]]:
+    """The child, and who listens to it; at the end it has ended."""
     environment = {**os.environ, **{name: value for name, value in server.environment.items() if value is not None}}
     for name in (name for name, value in server.environment.items() if value is None):
         environment.pop(name, None)
@@ -66,10 +88,8 @@ def _started(server: Server, key: str | None) -> Iterator[tuple[subprocess.Popen
         start_new_session=True,  # Ctrl-C is for us: we ask it to end, once
         preexec_fn=_die_with_parent if sys.platform == "linux" else None,
     )
-    last: deque[str] = deque(maxlen=6)
-    threading.Thread(target=_listen, args=(child, last, key), name="server output", daemon=True).start()
     try:
-        yield child, last
+        yield child, _Listener(child, key)
     finally:
         _stop(child)
 
@@ -78,21 +98,12 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGTERM)
 
 
-def _listen(child: subprocess.Popen[str], last: deque[str], key: str | None) -> None:
-    """Keep the pipe from filling up, and the last lines for the case that it dies; no key among them."""
-    for line in child.stdout or ():
-        said = line.strip().replace(key, "…") if key else line.strip()
-        if said:
-            last.append(said[:300])
-            log.debug("%s", said)
-
-
-def _wait_until_ready(child: subprocess.Popen[str], last: deque[str], server: Server, host: str, port: int) -> None:
+def _wait_until_ready(child: subprocess.Popen[str], listener: _Listener, server: Server, host: str, port: int) -> None:
     """Until /health says yes: a large model may take many minutes, so only the child's end is a failure."""
     here = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     while not _healthy(here, port):
         if child.poll() is not None:
-            words = _words(child, last)
+            words = listener.words()
             raise FieldsmithError(
                 f"the server ({server.engine}) did not start, it ended with code {child.returncode}; it last said: {words}"
             )
@@ -108,11 +119,6 @@ def _healthy(host: str, port: int) -> bool:
         return False
     finally:
         connection.close()
-
-
-def _words(child: subprocess.Popen[str], last: deque[str]) -> str:
-    time.sleep(_POLL)  # for the thread that reads its last lines
-    return " | ".join(last) or "nothing"
 
 
 def _stop(child: subprocess.Popen[str]) -> None:

@@ -23,8 +23,8 @@ from train.prove.evaluation import tuned_model
 from train.records import Release
 from train.serving.key import KEY_VARIABLE
 
-Engine = Literal["vllm", "llama.cpp", "builtin"]
-ENGINES: tuple[Engine, ...] = ("vllm", "llama.cpp", "builtin")
+Engine = Literal["vllm", "llama.cpp", "built-in"]
+ENGINES: tuple[Engine, ...] = ("vllm", "llama.cpp", "built-in")
 
 LLAMA_CPP = "FIELDSMITH_LLAMA_CPP"
 """Environment variable: the folder of a llama.cpp that was built there, so that `build/bin/llama-server` is in it."""
@@ -87,7 +87,7 @@ def choose(
     model: Servable, host: str, port: int, *, engine: Engine | None = None, gguf: GgufType = "Q8_0", key: str | None = None
 ) -> Server:
     """The server for this machine and model, or the one that is asked for; `FieldsmithError` where that cannot be."""
-    makers = {"vllm": _vllm, "llama.cpp": _llama_cpp, "builtin": _builtin}
+    makers = {"vllm": _vllm, "llama.cpp": _llama_cpp, "built-in": _builtin}
     if engine is not None:
         found = makers[engine](model, host, port, gguf, key)
         if isinstance(found, str):
@@ -107,7 +107,7 @@ Start = tuple[tuple[str, ...], Mapping[str, str | None]]
 
 
 def _praise(engine: Engine) -> str:
-    return {"vllm": "there is a GPU", "llama.cpp": "llama-server and an exported GGUF file are here", "builtin": "it needs nothing else"}[
+    return {"vllm": "there is a GPU", "llama.cpp": "llama-server and an exported GGUF file are here", "built-in": "it needs nothing else"}[
         engine
     ]
 

@@ -16,7 +16,6 @@ from harvest.store import FieldsmithError, UsageError, load, save
 from train.backends import processes
 from train.backends.learner import computes_in_bf16
 from train.config import StageConfig
-from train.tune.loss import CHUNK
 
 RECORD = "memory.json"
 """In a stage's folder once memory ran out: a run that goes on after being killed must not run out again."""
@@ -89,6 +88,8 @@ def bytes_per_token(model: Any) -> int:
 
 def logits_bytes(model: Any) -> int:
     """What the loss keeps at a time: logits of a chunk of tokens as float32, and two copies."""
+    from train.tune.loss import CHUNK
+
     return 3 * 4 * max(CHUNK, int(model.config.get_text_config().vocab_size))
 
 

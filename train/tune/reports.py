@@ -55,7 +55,7 @@ def _wandb(folder: Path, key: str, step: int) -> Any:
     os.environ["WANDB_RUN_ID"] = _run_id(folder, key)
     os.environ["WANDB_RESUME"] = "allow"
     os.environ.setdefault("WANDB_PROJECT", "fieldsmith")
-    os.environ.setdefault("WANDB_DIR", str(folder))  # not the folder in which the user happens to be
+    os.environ.setdefault("WANDB_DIR", str(folder.parent))  # not the folder in which the user happens to be
 
     class OneRun(WandbCallback):  # type: ignore[misc]
         """A stage is a run: the next one must not go on in it."""

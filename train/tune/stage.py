@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import shutil
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -139,7 +141,8 @@ def _learn(learner: Learner, lesson: Lesson, course: Course, batches: Collator, 
     trainer = _trainer(learner, lesson, course, batches, fit.examples, step)
     rows, going_on = len(lesson.prepared.rows), f", going on from {checkpoint.name}" if checkpoint else ""
     log.info("%s: %d steps over %d rows, %s; %s%s", lesson.folder.name, course.steps, rows, fit.said, batches.said, going_on)
-    with learner.noise(lesson.config.neftune_alpha):
+    # Some libraries print while they train, and standard output belongs to whoever calls.
+    with redirect_stdout(sys.stderr), learner.noise(lesson.config.neftune_alpha):
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     return trainer
 
@@ -230,6 +233,7 @@ def _arguments(lesson: Lesson, loss_type: str, steps: int, micro_batch: int) -> 
     arguments = SFTConfig(
         output_dir=str(lesson.folder),
         run_name=run_name(lesson.folder),
+        project="fieldsmith",
         # order and length of the training
         num_train_epochs=1,
         max_steps=steps,
