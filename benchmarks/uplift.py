@@ -103,10 +103,20 @@ def _prove(bench: Bench, name: str, config: TrainConfig, seed: int) -> Path:
     key = fingerprint(config, bench.config.prove, bench.data, seed)
     if not is_done(out / "metrics.json", key):
         logger.info("%s, seed %d", name, seed)
+        _take_first_stage(bench, config, out, seed)
         run_train(_plan(bench, "train", config, out, seed), out)
         run_train(_plan(bench, "evaluate", config, out, seed), out)
         mark_done(out / "metrics.json", key)
     return out
+
+
+def _take_first_stage(bench: Bench, config: TrainConfig, out: Path, seed: int) -> None:
+    """The first stage of all stages together is the same training as that stage alone: it is taken over, not done again."""
+    first = config.stages[0]
+    alone = bench.work / f"{first.kind}-alone-seed-{seed}" / "work" / f"1-{first.kind}"
+    mine = out / "work" / f"1-{first.kind}"
+    if len(config.stages) > 1 and (alone / "adapter").is_dir() and not mine.exists():
+        shutil.copytree(alone, mine)
 
 
 def _plan(bench: Bench, task: str, config: TrainConfig, out: Path, seed: int) -> dict[str, Any]:

@@ -53,7 +53,7 @@ _KEY: Final = "restatements"
 _SCHEMA: dict[str, Any] = list_schema(_KEY, {"text": {"type": "string"}})
 _SHORTEST, _LONGEST = 0.3, 3.0  # times the length of the chunk, in words
 _COPIED: Final = 0.6  # of its word 5-grams that a restatement may have in common with its chunk
-_LOOP: Final = 4  # times that five words in a row may come up more often than in the source
+_RUN, _LOOP = 8, 3  # words in a row, and how much more often than in the source they come up in a loop
 _logger = logging.getLogger(__name__)
 
 
@@ -171,8 +171,8 @@ def objections(text: str, chunk: Chunk) -> Iterator[Fault]:
 
 
 def _loop(text: str, source: str) -> str:
-    """Five words in a row that come up again and again, and do not in the source."""
-    runs, there = (Counter(" ".join(said[at : at + 5]) for at in range(len(said) - 4)) for said in (words(text), words(source)))
+    """Words in a row that come up again and again, and do not in the source."""
+    runs, there = (Counter(" ".join(said[at : at + _RUN]) for at in range(len(said) - _RUN + 1)) for said in (words(text), words(source)))
     return next((run for run, count in runs.items() if count - there[run] >= _LOOP), "")
 
 

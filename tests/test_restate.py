@@ -36,7 +36,7 @@ TEXT = (
 CHUNK = Chunk("d#0-9", "d", "Ring", 0, len(TEXT), TEXT, "The Mere ring", (Definition("BPM", "beam position monitor", Span(0, 3)),))
 GOOD = (
     "Electrons circulate in Mere with an energy of 2.84 GeV, and 320 mA of them are kept. The machine measures 521.26 m around. For its "
-    "vacuum chambers copper was taken: had steel been used, the impedance would be 40 percent higher. After installation no chamber is baked."
+    "vacuum chambers copper was taken: had steel been used, the impedance would be 40 percent higher. After that no chamber is baked."
 )
 
 
