@@ -61,7 +61,7 @@ def main() -> None:
         forms = Forms(Candidate("model", given.base, given.tuned, given.exam, given.system_prompt), folder, ReleaseConfig())
         forms.make()
         parity = forms.parity()
-        figures = {"parity": parity, "sizes": sizes(forms), "tokens_per_second": speeds(forms)}
+        figures: dict[str, Any] = {"parity": parity, "sizes": sizes(forms), "tokens_per_second": speeds(forms)}
         print_parity(parity, figures["sizes"], figures["tokens_per_second"])
         print()
         figures["broken"] = list(break_templates(forms, read_exam(given.exam)[: given.questions], Path(temporary)))

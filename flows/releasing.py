@@ -67,7 +67,9 @@ def release(run: FieldRun, out: Path) -> dict[str, Any]:
     if not verdict.passed or exam is None:
         failed = [check.name for check in verdict.checks if not check.passed]
         return {"released": False, "because": failed}
-    run_train(plan(run, "export", out, release=run.config.release, exam=run.dataset / "exams" / f"{exam}.jsonl", about=about(run)), out)
+    card = run.dataset / "published" / "README.md"
+    told = {"exam": run.dataset / "exams" / f"{exam}.jsonl", "about": about(run), "dataset_card": card if card.is_file() else None}
+    run_train(plan(run, "export", out, release=run.config.release, **told), out)
     done = load(out / "release" / "release.json", Release)
     save(run.run / "released.json", Released(out.name))
     return {"released": True, "files": len(done.files), **({"pushed to": done.pushed_to} if done.pushed_to else {})}

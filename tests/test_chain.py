@@ -96,15 +96,25 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, teacher: ScriptedTeach
 
 def test_a_run_ends_with_places_cost_table_and_answers(undisturbed: tuple[Path, str]) -> None:
     place, out = undisturbed
-    for said in ("adapter", "report", "cost", "expert exam, trained documents", "truth", "source ("):
+    for said in ("adapter", "report", "cost", "expert, trained documents", "The gate is not passed", "truth", "source ("):
         assert said in out
     metrics = json.loads(next(place.glob("runs/lab/models/*/metrics.json")).read_text(encoding="utf-8"))
-    for name in ("seen", "unseen", "expert", "expert_trained", "expert_held_out"):
+    for name in ("seen", "unseen", "expert", "expert_trained", "expert_held_out", "general", "unanswerable"):
         exam = metrics["exams"][name]
-        low, high = exam["gain"]["nll"]["ci95"]
         assert exam["n"] >= 5
-        assert low <= exam["gain"]["nll"]["value"] <= high
-        assert exam["gain"]["nll"]["value"] == pytest.approx(exam["base"]["nll"] - exam["tuned"]["nll"])
+        for arm in ("base", "base_retrieval", "tuned", "tuned_retrieval"):
+            assert exam["arms"][arm]["nll"] > 0
+        gain = exam["gains"]["tuned"]["nll"]
+        low, high = gain["ci95"]
+        assert low <= gain["value"] <= high
+        assert gain["value"] == pytest.approx(exam["arms"]["base"]["nll"] - exam["arms"]["tuned"]["nll"])
+
+
+def test_a_model_that_learnt_nothing_leaves_nothing(undisturbed: tuple[Path, str]) -> None:
+    [model] = (path.parent for path in undisturbed[0].glob("runs/lab/models/*/metrics.json"))
+    assert not json.loads((model / "gate.json").read_text(encoding="utf-8"))["passed"]
+    assert not (model / "release").exists()
+    assert not (undisturbed[0] / "runs" / "lab" / "released.json").exists()
 
 
 def test_near_copies_and_held_out_documents_stay_apart(undisturbed: tuple[Path, str]) -> None:

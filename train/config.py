@@ -196,6 +196,7 @@ class ReleaseConfig(_Settings):
     gguf: tuple[GgufType, ...] = ("f16", "Q8_0", "Q4_K_M")
     parity: float = Field(default=0.05, gt=0, description="nats per answer token that an export may drift; see parity_quantised")
     parity_quantised: float = Field(default=0.25, gt=0, description="the same for formats below 8 bits")
+    parity_choices: float = Field(default=0.05, ge=0, le=1, description="right choices that an export may lose")
     licence: str | None = Field(default=None, description="SPDX id of the released model; default: not stated")
     push_to: str | None = Field(default=None, description="hub id, such as owner/name, to which the release is pushed")
     private: bool = Field(default=True, description="whether a pushed repository is private")

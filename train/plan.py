@@ -32,6 +32,7 @@ class Plan(BaseModel):
     release: ReleaseConfig = ReleaseConfig()
     exam: Path | None = Field(default=None, description="export: the exam that every exported form sits again")
     about: dict[str, Any] = {}
+    dataset_card: Path | None = Field(default=None, description="export: the card of what may be passed on of the data")
     questions: tuple[str, ...] = ()
 
 
@@ -89,7 +90,7 @@ def _export(plan: Plan) -> None:
         about = TypeAdapter(About).validate_python(plan.about)
     except ValidationError as error:
         raise UsageError(f"the plan is none: about, {first_problem(error)}") from error
-    export(plan.config, plan.out, plan.release, exam=plan.exam, seed=plan.seed, about=about)
+    export(plan.config, plan.out, plan.release, exam=plan.exam, seed=plan.seed, about=about, dataset_card=plan.dataset_card)
 
 
 # ---- parent and child

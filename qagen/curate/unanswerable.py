@@ -19,6 +19,7 @@ from qagen.curate.exams import is_left_open, question_of, spread
 from qagen.curate.split import draw
 from qagen.records import ExamQuestion, QAPair
 
+_POOL: Final = 2000  # so many pairs are enough to find names in
 _INVENTED: Final = "-invented"
 _SAID: Final = {
     "en": "It is not known: there is no information about {name}.",
@@ -51,14 +52,22 @@ def draw_unanswerable(
     if n == 0:
         return []
     asked = [pair for pair in pairs if not pair.paraphrase_of]
-    check = ExamCheck([question_of(pair, "") for pair in asked if not is_left_open(pair)], threshold)
-    left_open = [pair for pair in asked if is_left_open(pair)]
-    hits = check.all([(pair.question, "") for pair in left_open])
-    silent = [pair for pair, hit in zip(left_open, hits, strict=True) if hit is None]
+    answered = [pair for pair in asked if not is_left_open(pair)]
+    silent = _nowhere_answered([pair for pair in asked if is_left_open(pair)], answered, threshold)
     found = [question_of(pair, evidence(pair)) for pair in spread(silent, n, seed)]
     if len(found) < n:
-        found += _about_nothing([pair for pair in asked if not is_left_open(pair)], n - len(found), seed, threshold, texts)
+        pool = sorted(answered, key=lambda pair: (draw(seed, "pool", pair.id), pair.id))[:_POOL]
+        found += _about_nothing(pool, n - len(found), seed, threshold, texts)
     return sorted(found, key=lambda question: (question.document_id, question.id))
+
+
+def _nowhere_answered(silent: Sequence[QAPair], answered: Sequence[QAPair], threshold: float) -> list[QAPair]:
+    """Those that no other pair asks too, with an answer."""
+    if not silent:
+        return []
+    check = ExamCheck([question_of(pair, "") for pair in answered], threshold)
+    hits = check.all([(pair.question, "") for pair in silent])
+    return [pair for pair, hit in zip(silent, hits, strict=True) if hit is None]
 
 
 def pair_of(question: ExamQuestion) -> str:

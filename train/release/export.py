@@ -25,7 +25,7 @@ from harvest.store import (
 )
 from train.config import ReleaseConfig, TrainConfig
 from train.prove.evaluation import tuned_model
-from train.records import Metrics, Parity, Release, Seeds, Training, Verdict
+from train.records import Metrics, Parity, ParityRow, Release, Seeds, Training, Verdict
 from train.release import card
 from train.release.card import About
 from train.release.forms import DATASET_CARD, Candidate, Forms, Keys, keys_of
@@ -137,10 +137,15 @@ def _is_note(name: str) -> bool:
 
 
 def _failed(parity: Parity) -> str:
-    drifted = [
-        f"{row.form} drifts by {row.drift:.3f} nats per answer token (at most {row.tolerance:g})" for row in parity.rows if not row.passed
-    ]
+    drifted = [_drift(row, parity.rows[0]) for row in parity.rows if not row.passed]
     return "; ".join([*(f"{check.name}: {check.said}" for check in parity.templates if not check.passed), *drifted])
+
+
+def _drift(row: ParityRow, reference: ParityRow) -> str:
+    said = f"{row.form} drifts by {row.drift:.3f} nats per answer token (at most {row.tolerance:g})"
+    if row.accuracy is None or reference.accuracy is None:
+        return said
+    return f"{said} and has {row.accuracy:.0%} of the choices right, where what was examined has {reference.accuracy:.0%}"
 
 
 def _pushed(folder: Path, release: ReleaseConfig) -> Release:

@@ -77,12 +77,16 @@ def _result(item: ExamItem, nlls: Sequence[float]) -> EvalResult:
 
 
 def compare_form(form: str, reference: Sequence[EvalResult], results: Sequence[EvalResult], release: ReleaseConfig) -> ParityRow:
-    """One form's row; the tolerance is the release's for its kind. A figure that is not a number never passes."""
+    """One form's row; the tolerance is the release's for its kind, and no form may lose more right choices than `parity_choices`.
+
+    A figure that is not a number never passes.
+    """
     if [one.item_id for one in reference] != [one.item_id for one in results]:
         raise FieldsmithError(f"{form} and the reference did not sit the same exam: remove the results and export again")
     drift = fmean(abs(one.nll - other.nll) for one, other in zip(results, reference, strict=True))
     chosen = [one.choice == other.choice for one, other in zip(results, reference, strict=True) if one.choice is not None]
-    marks = [one.correct for one in results if one.correct is not None]
+    marks, wanted = _marks(results), _marks(reference)
+    lost = fmean(wanted) - fmean(marks) if marks and wanted else 0.0
     tolerance = release.parity_quantised if form in BELOW_8_BITS else release.parity
     return ParityRow(
         form=form,
@@ -91,8 +95,12 @@ def compare_form(form: str, reference: Sequence[EvalResult], results: Sequence[E
         drift=drift,
         agree=fmean(chosen) if chosen else None,
         tolerance=tolerance,
-        passed=math.isfinite(drift) and drift <= tolerance,
+        passed=math.isfinite(drift) and drift <= tolerance and lost <= release.parity_choices,
     )
+
+
+def _marks(results: Sequence[EvalResult]) -> list[bool]:
+    return [one.correct for one in results if one.correct is not None]
 
 
 def parity_rows(
