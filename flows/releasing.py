@@ -68,7 +68,11 @@ def release(run: FieldRun, out: Path) -> dict[str, Any]:
         failed = [check.name for check in verdict.checks if not check.passed]
         return {"released": False, "because": failed}
     card = run.dataset / "published" / "README.md"
-    told = {"exam": run.dataset / "exams" / f"{exam}.jsonl", "about": about(run), "dataset_card": card if card.is_file() else None}
+    told: dict[str, Any] = {
+        "exam": run.dataset / "exams" / f"{exam}.jsonl",
+        "about": about(run),
+        "dataset_card": card if card.is_file() else None,
+    }
     run_train(plan(run, "export", out, release=run.config.release, **told), out)
     done = load(out / "release" / "release.json", Release)
     save(run.run / "released.json", Released(out.name))

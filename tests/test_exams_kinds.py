@@ -203,6 +203,18 @@ def test_in_jsonl_too_the_right_option_is_named_by_index_letter_or_text(tmp_path
     assert question.evidence == "y, as everybody knows"
 
 
+def test_an_expert_exam_that_can_be_guessed_is_sealed_as_it_is_and_that_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    run = tmp_path / "run"
+    make_run(run, range(12))
+    rows = [f"What is {n}?,{n},{n + 1},{n + 2},the longest by far {n},D" for n in range(40)]
+    config = settings(table(tmp_path, "question,A,B,C,D,correct\n" + "\n".join(rows) + "\n"))
+    split(config, run, seed=1)
+    with caplog.at_level(logging.WARNING):
+        build_dataset(config, run, seed=1)
+    assert "the exam expert can be guessed without reading it: `place 4` is right for 40 of its choices, by chance 10" in caplog.text
+    assert len(list(load_lines(run / "dataset" / "exams" / "expert.jsonl", ExamQuestion))) == 40
+
+
 # ---- general
 
 
