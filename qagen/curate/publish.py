@@ -1,8 +1,8 @@
 """The second view of a dataset: what may be passed on, by the licences of its documents.
 
 A line is in it if its own licence and its document's are among those that may be published; an unknown licence never is.
-The lab's own exam states no licence, so it stays at home, and so does the general one, which comes with qagen. A wrong option is text of
-another document: where that one may not be passed on, the question is asked openly. A number with its unit is nobody's text.
+The lab's own exam states no licence, so it stays at home, and so does the general one, which comes with qagen. A wrong option may be
+the answer of another document: where that one may not be passed on, the question is asked openly.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 
 from harvest.records import may_publish
 from harvest.store import save_lines
-from qagen.curate.forms import form_of
 from qagen.curate.seal import Seal, write_exams
 from qagen.curate.unanswerable import pair_of
 from qagen.own.ids import is_own
@@ -56,15 +55,17 @@ def published(
 
     A lab's own pairs rest on no document; their own licence alone decides.
     """
+    pairs = list(pairs)
     shown = [pair for pair in pairs if _is_open(pair, documents, publish)]
-    ids, said = {pair.id for pair in shown}, {text for pair in shown for text in (pair.answer, *pair.distractors)}
+    ids = {pair.id for pair in shown}
+    closed = _texts(pair for pair in pairs if pair.id not in ids) - _texts(shown)
     open_chats = {
         name: [chat for chat in held if chat.pair_id in ids and may_publish(chat.licence, publish)] for name, held in chats.items()
     }
     open_texts = {
         name: [one for one in held if one.document_id in documents and may_publish(one.licence, publish)] for name, held in texts.items()
     }
-    asked = {name: [_openly(question, said) for question in exams.get(name, ()) if pair_of(question) in ids] for name in _EXAMS}
+    asked = {name: [_openly(question, closed) for question in exams.get(name, ()) if pair_of(question) in ids] for name in _EXAMS}
     return View(open_chats, open_texts, asked)
 
 
@@ -85,7 +86,10 @@ def write_view(folder: Path, view: View, *, seed: int | None = None) -> dict[str
     return write_exams(folder / "exams", view.exams, seed=seed)
 
 
-def _openly(question: ExamQuestion, said: Collection[str]) -> ExamQuestion:
-    """Without options, if any of them is neither an answer or a distractor of the view's own pairs nor a bare number."""
-    shown = all(option in said or form_of(option).kind == "number" for option in question.options)
-    return question if shown else replace(question, options=(), correct=None)
+def _texts(pairs: Iterable[QAPair]) -> set[str]:
+    return {text for pair in pairs for text in (pair.answer, *pair.distractors)}
+
+
+def _openly(question: ExamQuestion, closed: set[str]) -> ExamQuestion:
+    """Without options, if any of them is said by nothing but what may not be passed on."""
+    return question if closed.isdisjoint(question.options) else replace(question, options=(), correct=None)

