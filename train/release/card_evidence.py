@@ -29,13 +29,14 @@ def deciding_exam(metrics: Metrics, deciding: str | None) -> str | None:
 
 
 def retrieval_leads(metrics: Metrics, deciding: str | None = None) -> bool:
-    """Whether the base with retrieval does better: in likelihood as measured, or by the whole interval of any measure."""
+    """Whether the base with retrieval does better: as measured (right option, else likelihood), or by the whole interval of any measure."""
     name = deciding_exam(metrics, deciding)
     if name is None:
         return False
     gain = metrics.exams[name].gains[AGAINST]
-    certain = any(found is not None and found.ci95[1] < 0 for found in (gain.nll, gain.accuracy, gain.match))
-    return certain or (gain.nll is not None and gain.nll.value < 0)
+    certain = any(found is not None and found.ci95[1] < 0 for found in (gain.margin, gain.nll, gain.accuracy, gain.match))
+    measured = gain.margin or gain.nll
+    return certain or (measured is not None and measured.value < 0)
 
 
 def retrieval_line(metrics: Metrics, deciding: str | None = None) -> str:
@@ -50,7 +51,12 @@ def retrieval_line(metrics: Metrics, deciding: str | None = None) -> str:
 
 
 def _figures(gain: Comparison) -> str:
-    parts = [("nats per answer token", gain.nll, 1.0), ("% of choices", gain.accuracy, 100.0), ("% of free answers", gain.match, 100.0)]
+    parts = [
+        ("nats for the right option", gain.margin, 1.0),
+        ("nats per answer token", gain.nll, 1.0),
+        ("% of choices", gain.accuracy, 100.0),
+        ("% of free answers", gain.match, 100.0),
+    ]
     return ", ".join(f"{estimate(found, times)} {unit}" for unit, found, times in parts if found is not None) or "nothing was measured"
 
 
@@ -103,12 +109,17 @@ def _score(score: Score | None) -> str:
 
 def _gains(metrics: Metrics) -> Iterator[str]:
     rows = [
-        [code(name), GAIN_WORDS.get(which, escaped(which)), estimate(gain.nll), estimate(gain.accuracy, 100), estimate(gain.match, 100)]
+        [
+            code(name),
+            GAIN_WORDS.get(which, escaped(which)),
+            *map(estimate, (gain.margin, gain.nll)),
+            *(estimate(found, 100) for found in (gain.accuracy, gain.match)),
+        ]
         for name, exam in metrics.exams.items()
         for which, gain in exam.gains.items()
     ]
     if rows:
-        yield from table(["exam", "gain of", "nats per answer token", "% of choices", "% of free answers"], rows)
+        yield from table(["exam", "gain of", "right option, nats", "nats per answer token", "% of choices", "% of free answers"], rows)
 
 
 def _over_seeds(seeds: Seeds) -> Iterator[str]:
@@ -119,11 +130,14 @@ def _over_seeds(seeds: Seeds) -> Iterator[str]:
     for exam, comparisons in seeds.exams.items():
         for which, measures in comparisons.items():
             for measure, gain in measures.items():
-                times = 1.0 if measure == "nll" else 100.0
+                times = 1.0 if measure in ("nll", "margin") else 100.0
                 each = ", ".join(f"{value * times:+.{2 if times == 1 else 0}f}" for value in gain.per_seed)
-                unit = {"nll": "nats per answer token", "accuracy": "% of choices", "match": "% of free answers"}.get(
-                    measure, escaped(measure)
-                )
+                unit = {
+                    "margin": "right option, nats",
+                    "nll": "nats per answer token",
+                    "accuracy": "% of choices",
+                    "match": "% of free answers",
+                }.get(measure, escaped(measure))
                 rows.append([code(exam), GAIN_WORDS.get(which, escaped(which)), unit, each, estimate(gain.pooled, times)])
     yield from table(["exam", "gain of", "measure", "each training", "pooled"], rows)
 

@@ -124,8 +124,11 @@ def _forgotten(gate: GateConfig, metrics: Metrics) -> Check:
     if kept is None:
         why = f"the {GENERAL} exam has too few choices" if GENERAL in metrics.exams else f"the model sat no {GENERAL} exam"
         return Check("forgetting", free, f"{asked}: {why}{', which the limit of 1 allows' if free else ''}")
-    lost = max(-kept.ci95[0], 0.0)
-    return Check("forgetting", lost <= gate.max_general_loss, f"{asked}: {lost:.3f} (right choices {kept.value:+.3f} {_interval(kept)})")
+    lost, free_answers = max(-kept.ci95[0], 0.0), _tuned(metrics, GENERAL).match
+    said = f"; right free answers {free_answers.value:+.3f} {_interval(free_answers)}" if free_answers else ""
+    return Check(
+        "forgetting", lost <= gate.max_general_loss, f"{asked}: {lost:.3f} (right choices {kept.value:+.3f} {_interval(kept)}{said})"
+    )
 
 
 def _leaks(gate: GateConfig, leaks: int) -> Check:
