@@ -12,7 +12,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvest.records import Document
@@ -181,17 +181,18 @@ def test_made_up_numbers_are_others_at_the_place_that_is_asked_for_and_look_alik
             assert all(value_of(one) < 100 for one in others)
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.integers(0, 10_000))
-def test_of_a_set_nobody_can_tell_which_was_there_first(seed: int) -> None:
-    """Values drawn evenly on a logarithmic scale: the right one is the smallest, and the largest, in a quarter of the sets."""
-    choice = random.Random(seed)
+def test_of_a_set_nobody_can_tell_which_was_there_first() -> None:
+    """Values drawn evenly on a logarithmic scale: the right one is the smallest, and the largest, in a quarter of the sets.
+
+    Nearly: a right value that would be the largest has no smaller ones that look like it a little more often.
+    """
+    choice = random.Random(0)
     places = Counter[int]()
-    for at in range(300):
+    for at in range(4000):
         answer = f"{round(exp(choice.uniform(4.7, 6.9)))} mm"
-        for one in like(answer, at % 4, seed)[:1]:
+        for one in like(answer, at % 4, at)[:1]:
             places[sum(value_of(held[0]) < value_of(numerals(answer)[0]) for held in one)] += 1
-    assert min(places[place] for place in range(4)) > 0.8 * max(places.values())
+    assert min(places[place] for place in range(4)) > 0.85 * max(places.values()), places
 
 
 @pytest.mark.parametrize("answer", ["05:05", "BL-07-4", "百万分之十五", "0 mm", "Culvert", "because it leaks"])
