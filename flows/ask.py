@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from flows.child import run_train
@@ -12,17 +11,7 @@ from flows.field_run import FieldRun, newest_model, open_run
 from flows.model_run import plan
 from flows.wrapping import harmless, wrapped
 from harvest.store import FieldsmithError, UsageError, load
-from train.records import Passage
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One entry of `answers.json`: what both models say, and the passages that retrieval finds, best first."""
-
-    question: str
-    base: str
-    tuned: str
-    passages: tuple[Passage, ...] = ()
+from train.prove.answers import Answer
 
 
 def ask(field: str, question: str) -> str:
@@ -34,10 +23,10 @@ def ask(field: str, question: str) -> str:
     return shown(answered, shutil.get_terminal_size((80, 24)).columns, searched=_searched(run))
 
 
-def put(run: FieldRun, out: Path, question: str) -> Answered:
+def put(run: FieldRun, out: Path, question: str) -> Answer:
     """Ask in a child process, as training and examining happen in one."""
     run_train(plan(run, "answer", out, questions=[question]), out)
-    answers = load(out / "answers.json", list[Answered])
+    answers = load(out / "answers.json", list[Answer])
     if len(answers) != 1 or answers[0].question != question:
         raise FieldsmithError(f"{out / 'answers.json'} holds other answers than asked for: another process asks this model too; ask again")
     return answers[0]
@@ -51,7 +40,7 @@ def _searched(run: FieldRun) -> bool:
 # ---- on a terminal
 
 
-def shown(answered: Answered, width: int, *, searched: bool = True) -> str:
+def shown(answered: Answer, width: int, *, searched: bool = True) -> str:
     """Three blocks of lines of at most `width` columns: base, tuned, passages."""
     blocks = [
         ["base", *_said(answered.base, width)],
@@ -65,7 +54,7 @@ def _said(text: str, width: int) -> list[str]:
     return list(wrapped(text, width)) or ["  (nothing)"]
 
 
-def _passages(answered: Answered, width: int, searched: bool) -> Iterator[str]:
+def _passages(answered: Answer, width: int, searched: bool) -> Iterator[str]:
     if not answered.passages:
         yield from wrapped("none" if searched else "not searched: there are no dataset/chunks.jsonl, or prove.retrieval is off", width)
     for number, passage in enumerate(answered.passages, 1):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from harvest.packages import PREFIX, in_package
 from harvest.store import FieldsmithError, UsageError
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def _unit(rows: npt.NDArray[Any]) -> Vectors:
 
 
 def _folder(name: str) -> Path:
-    if name.startswith("pkg:"):
+    if name.startswith(PREFIX):
         return _model(_in_package(name), name)
     path = Path(name).expanduser()
     if path.is_dir():
@@ -66,17 +67,9 @@ def _folder(name: str) -> Path:
 
 
 def _in_package(name: str) -> Path:
-    package, _, inside = name.removeprefix("pkg:").partition("/")
-    # A dotted name would import its parent, so only a top-level package can be named.
-    if not package.isidentifier() or not inside:
-        raise UsageError(f"{name} is no folder in a package: write pkg:PACKAGE/FOLDER, with the name that Python imports")
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise UsageError(f"{name} needs a package that is not installed: run `pip install {package.replace('_', '-')}`")
-    home = Path(spec.submodule_search_locations[0]).resolve()
-    folder = (home / inside).resolve()
-    if not folder.is_relative_to(home) or not folder.is_dir():
-        raise UsageError(f"{name} is no folder in the package {package}: look for the one that holds config.json")
+    home, folder = in_package(name, "folder")
+    if not folder.is_dir():
+        raise UsageError(f"{name} is no folder in the package {home.name}: look for the one that holds config.json")
     return folder
 
 

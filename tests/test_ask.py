@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.ask import Answered, ask, shown
+from flows.ask import ask, shown
 from flows.wrapping import harmless, width_of, wrapped
 from harvest.store import StageRecord, UsageError, record_stage, save, save_lines
+from train.prove.answers import Answer
 from train.records import Passage, Training
 
 CHINESE = "超导腔的工作温度是 2.0 K，由低温工厂的液氦维持；低温工厂每天消耗 1.6 MW 的电，（备用）压缩机因此很少停机。"
@@ -53,7 +54,7 @@ def test_what_commands_a_terminal_is_taken_out() -> None:
 
 
 def test_three_blocks_with_title_section_and_document_of_every_passage() -> None:
-    text = shown(Answered("q", "A rambling answer. " * 8, "2.0 K", PASSAGES), 44)
+    text = shown(Answer("q", "A rambling answer. " * 8, "2.0 K", PASSAGES), 44)
     base, tuned, *found = text.split("\n\n")
     assert base.startswith("base\n  A rambling")
     assert tuned == "tuned\n  2.0 K"
@@ -64,7 +65,7 @@ def test_three_blocks_with_title_section_and_document_of_every_passage() -> None
 
 
 def test_nothing_found_is_not_nothing_searched() -> None:
-    answered = Answered("q", "", "x")
+    answered = Answer("q", "", "x")
     assert shown(answered, 80).splitlines() == ["base", "  (nothing)", "", "tuned", "  x", "", "passages that retrieval finds", "  none"]
     assert "not searched" in shown(answered, 80, searched=False)
 

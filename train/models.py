@@ -7,7 +7,6 @@ load         reference -> (model, tokenizer)      for inference
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import os
 import re
@@ -17,6 +16,7 @@ from typing import Any
 
 from filelock import FileLock
 
+from harvest.packages import PREFIX, in_package
 from harvest.store import FieldsmithError, safe_name, sha256_file
 from train.gguf_tokenizer import build_tokenizer
 
@@ -35,7 +35,7 @@ def resolve(reference: str) -> Path | str:
     `pkg:PACKAGE/FILE` is a file inside an installed package (found without importing it). Errors: `FieldsmithError`
     for a package that is not installed and for a file that is not there.
     """
-    if reference.startswith("pkg:"):
+    if reference.startswith(PREFIX):
         return _in_package(reference)
     path = Path(reference).expanduser()
     if path.suffix.lower() == ".gguf":
@@ -52,22 +52,12 @@ def resolve(reference: str) -> Path | str:
 
 
 def _in_package(reference: str) -> Path:
-    package, _, file = reference.removeprefix("pkg:").partition("/")
-    # A dotted name would import its parent, so only a top-level package can be named.
-    if not package.isidentifier() or not file:
-        raise FieldsmithError(f"{reference} is no file in a package: write pkg:PACKAGE/FILE, with the name that Python imports")
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise FieldsmithError(f"{reference} needs a package that is not installed: run `pip install {package.replace('_', '-')}`")
-    folder = Path(spec.submodule_search_locations[0]).resolve()
-    path = (folder / file).resolve()
-    if not path.is_relative_to(folder):
-        raise FieldsmithError(f"{reference} leads out of the package {package}: name a file inside it")
+    home, path = in_package(reference, "file")
     if path.is_dir():
         return _model_folder(path, reference)
     if not path.is_file():
-        held = ", ".join(sorted(str(found.relative_to(folder)) for found in folder.rglob("*.gguf"))) or "no GGUF file"
-        raise FieldsmithError(f"the package {package} has no {file}; it holds {held}")
+        held = ", ".join(sorted(str(found.relative_to(home)) for found in home.rglob("*.gguf"))) or "no GGUF file"
+        raise FieldsmithError(f"the package {home.name} has no {path.relative_to(home)}; it holds {held}")
     return path
 
 
