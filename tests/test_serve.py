@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from harvest.store import FieldsmithError
 from train.decode import BLOCK, ROOM, Ask, Decoder, Reply
 from train.serving.service import Service
-from train.serving.stream import StreamingDecoder, Text
+from train.serving.stream import Text
 
 pytestmark = [
     pytest.mark.model,
@@ -107,14 +107,14 @@ def test_a_reply_that_nobody_wants_any_more_ends_and_its_neighbours_do_not(loade
         tokens[place].append(token)
         return place == 1 or len(tokens[0]) < 3
 
-    StreamingDecoder(model, tokenizer).stream([Ask(prompt, 500), Ask(prompt, 30)], replies.__setitem__, told)
+    Decoder(model, tokenizer).run([Ask(prompt, 500), Ask(prompt, 30)], replies.__setitem__, told)
     assert len(tokens[0]) == replies[0].tokens == 3
     assert replies[1] == Reply("The capital of France is Paris.", 8, "stop")
     assert tokens[1][:3] == tokens[0]
 
 
 def test_closing_a_stream_says_that_nobody_wants_it(loaded: tuple[Any, Any]) -> None:
-    service = Service("m", StreamingDecoder(*loaded), loaded[1])
+    service = Service("m", Decoder(*loaded), loaded[1])
     chunks = service.chat({"messages": CAPITAL, "stream": True})
     assert not isinstance(chunks, dict)
     service.worker._collect()

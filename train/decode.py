@@ -84,9 +84,10 @@ class Decoder:
         return [replies[place] for place in range(len(asks))]
 
     @torch.inference_mode()
-    def run(self, asks: Sequence[Ask], done: Callable[[int, Reply], None]) -> None:
+    def run(self, asks: Sequence[Ask], done: Callable[[int, Reply], None], told: Callable[[int, int], bool] | None = None) -> None:
         """Answer at most `ROWS` asks of one `room`; `done(place, reply)` is called as each of them ends.
 
+        `told(place, token)` is called for every token as it comes, and ends that reply by saying False.
         Every ask needs `1 <= len(prompt)` and `len(prompt) + max_tokens <= context`.
         """
         rows = [_Row(ask, self._tokenizer, self._ends) for ask in asks]
@@ -95,8 +96,12 @@ class Decoder:
         while not all(row.reply for row in rows):
             logits = self._forward(step.tokens, step.positions, step.mask, memory)[:, -1].float().cpu()
             for place, row in enumerate(rows):
-                if row.reply is None and (reply := row.take(logits[place])):
-                    done(place, reply)
+                if row.reply is None:
+                    row.take(logits[place])
+                    if told and not told(place, row.tokens[-1]) and row.reply is None:
+                        row.reply = Reply("", len(row.tokens), "stop")
+                    if row.reply is not None:
+                        done(place, row.reply)
             step.advance([row.tokens[-1] for row in rows])
 
     def _forward(self, tokens: Tensor, positions: Tensor, mask: Tensor, memory: Cache) -> Tensor:

@@ -36,9 +36,9 @@ def serve(
         raise UsageError(f"{host} can be reached from other machines, so an API key is required: give one, or serve on 127.0.0.1")
     threading.Thread(target=_end_with_input, daemon=True).start()
     model, tokenizer = load(reference, adapter=adapter)
-    from train.serving.stream import StreamingDecoder
+    from train.decode import Decoder
 
-    service = Service(name or reference, StreamingDecoder(model, tokenizer), tokenizer)
+    service = Service(name or reference, Decoder(model, tokenizer), tokenizer)
     try:
         server = Server((host, port), service, key)
     except OSError as error:

@@ -13,8 +13,7 @@ from train.protocol import BadRequestError, Chat, Completion, Request, parsed
 from train.serving.worker import Job, Worker
 
 if TYPE_CHECKING:
-    from train.decode import Ask
-    from train.serving.stream import StreamingDecoder
+    from train.decode import Ask, Decoder
 
 Answer = dict[str, Any]
 """A JSON object of OpenAI's."""
@@ -23,7 +22,7 @@ Answer = dict[str, Any]
 class Service:
     """One model; `chat` and `complete` return one answer, or the chunks of a streamed one."""
 
-    def __init__(self, name: str, decoder: StreamingDecoder, tokenizer: Any) -> None:
+    def __init__(self, name: str, decoder: Decoder, tokenizer: Any) -> None:
         self.name, self._context, self._tokenizer = name, decoder.context, tokenizer
         self._special = sorted(tokenizer.get_added_vocab())
         self._begun = int(time.time())

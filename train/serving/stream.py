@@ -2,33 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
-
-import torch
-
-from train.decode import Ask, Decoder, Reply, _Row, _Step, room
-
-
-class StreamingDecoder(Decoder):
-    """A decoder that tells every token at once."""
-
-    @torch.inference_mode()
-    def stream(self, asks: Sequence[Ask], done: Callable[[int, Reply], None], told: Callable[[int, int], bool]) -> None:
-        """As `Decoder.run`; `told(place, token)` is called for every token, and ends that reply by saying False."""
-        rows = [_Row(ask, self._tokenizer, self._ends) for ask in asks]
-        memory = self._read([row.ask.prompt[:-1] for row in rows], room(asks[0]))
-        step = _Step([row.ask.prompt for row in rows], room(asks[0]), self._model.device)
-        while not all(row.reply for row in rows):
-            logits = self._forward(step.tokens, step.positions, step.mask, memory)[:, -1].float().cpu()
-            for place, row in enumerate(rows):
-                if row.reply is None:
-                    row.take(logits[place])
-                    if not told(place, row.tokens[-1]) and row.reply is None:
-                        row.reply = Reply("", len(row.tokens), "stop")
-                    if row.reply is not None:
-                        done(place, row.reply)
-            step.advance([row.tokens[-1] for row in rows])
 
 
 class Text:

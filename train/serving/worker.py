@@ -12,8 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from train.decode import Ask, Reply
-    from train.serving.stream import StreamingDecoder
+    from train.decode import Ask, Decoder, Reply
 
 GATHER = 0.02
 """Seconds for which the worker waits for more requests once it has one: clients that got their replies together ask again together."""
@@ -50,7 +49,7 @@ class Job:
 class Worker:
     """Batches what is waiting; `submit` may be called from any thread."""
 
-    def __init__(self, decoder: StreamingDecoder) -> None:
+    def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
         self._arrived: SimpleQueue[Job] = SimpleQueue()
         self._waiting: list[Job] = []
@@ -72,7 +71,7 @@ class Worker:
             os._exit(1)
 
     def _answer(self, jobs: list[Job]) -> None:
-        self._decoder.stream(
+        self._decoder.run(
             [job.ask for job in jobs], lambda place, reply: jobs[place].done(reply), lambda place, token: jobs[place].told(token)
         )
 
