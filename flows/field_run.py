@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from flows.config import FieldConfig, load_field
 from harvest.store import FieldsmithError, read_manifest
-
-Each = Callable[[str, Callable[[Any], Any], Sequence[Any]], list[Any]]
-"""How several pieces of work of one kind are done: (what they are called, work, pieces) -> results in order."""
-
-
-def in_turn(name: str, work: Callable[[Any], Any], pieces: Sequence[Any]) -> list[Any]:
-    """One after the other, in this process."""
-    return [work(piece) for piece in pieces]
+from train.sweep import Each, in_turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -18,6 +17,7 @@ from jinja2 import TemplateError
 from train.records import Check
 from train.release.template import CONVERSATIONS, Trained
 from train.serving.engines import LlamaServer
+from train.serving.key import free_port
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +58,8 @@ def _asked(address: str, trained: Trained) -> Check:
 @contextmanager
 def _running(server: LlamaServer, file: Path) -> Iterator[str | None]:
     """The address of a server that has read the file; None where it ends instead, or takes too long."""
-    address = f"http://127.0.0.1:{(port := _free_port())}"
+    port = free_port("127.0.0.1", 0)
+    address = f"http://127.0.0.1:{port}"
     binary, options = server
     command = [binary, *options, "--model", str(file), "--host", "127.0.0.1", "--port", str(port), "--jinja", "--ctx-size", "256"]
     command += ["--no-warmup", "--parallel", "1", "--offline"]
@@ -67,12 +68,6 @@ def _running(server: LlamaServer, file: Path) -> Iterator[str | None]:
             yield address if _is_up(process, address) else None
         finally:
             process.kill()
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _is_up(process: subprocess.Popen[bytes], address: str) -> bool:
